@@ -1,0 +1,206 @@
+"""User arrays and tables -> checked, frozen arrays. Each message is written once, here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Iterable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt.errors import Finding, InputError, name_ids
+
+__all__ = [
+    "as_fraction",
+    "as_ids",
+    "frozen",
+    "nearest_names",
+    "positions_of",
+    "to_work_units",
+]
+
+MAX_TOTAL = 2**53
+"""Largest total workload in work units: exact in float64, and squares of shares fit int64 after scaling."""
+
+
+def frozen(values: Any, dtype: Any) -> NDArray[Any]:
+    """Return `values` as a C-contiguous read-only array of `dtype`; a read-only array of that dtype is not copied."""
+    array = np.asarray(values, dtype=dtype)
+    if array.flags.writeable or not array.flags.c_contiguous:
+        array = np.array(array, dtype=dtype, order="C")
+        array.flags.writeable = False
+    return array
+
+
+def nearest_names(name: str, choices: Iterable[Hashable]) -> str:
+    """Say which names exist, the nearest first: ``"Did you mean 'H_CNT'? There are: ..."``."""
+    known = [str(c) for c in choices]
+    close = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    folded = {k.casefold(): k for k in known}
+    if name.casefold() in folded and folded[name.casefold()] not in close:
+        close.insert(0, folded[name.casefold()])
+    hint = f"Did you mean {' or '.join(repr(c) for c in close)}? " if close else ""
+    return f"{hint}There are: {', '.join(known[:12])}{' …' if len(known) > 12 else ''}."
+
+
+def as_ids(values: Any, n: int | None = None, what: str = "unit") -> NDArray[Any]:
+    """
+    Return ids as a frozen array, int64 or object (text), after checking that none is null and none repeats.
+
+    Raises
+    ------
+    InputError
+        If ids are null, repeated, of mixed kind, neither text nor integers, or not `n` of them.
+    """
+    raw = np.asarray(values, dtype=object)
+    if raw.ndim != 1 or (n is not None and len(raw) != n):
+        raise InputError(f"{len(raw)} {what} ids for {n} {what}s: give one id per {what}.")
+    null = [i for i, v in enumerate(raw) if v is None or v != v]
+    if null:
+        raise InputError(
+            f"{len(null)} {what}s have no id (first: row {null[0]}). Fill the id column, or name another one.",
+            [Finding("null-id", "error", tuple(null[:50]), None, None, "Fill the id column.")],
+        )
+    is_text = [isinstance(v, str) for v in raw]
+    if all(is_text):
+        ids = frozen(raw, object)
+    elif not any(is_text) and all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in raw):
+        ids = frozen(raw.astype(np.int64), np.int64)
+    else:
+        odd = next(v for v in raw if not isinstance(v, str | int | np.integer) or isinstance(v, str) != is_text[0])
+        raise InputError(
+            f"{what} ids must be all text or all integers; {odd!r} is {type(odd).__name__}. "
+            "Convert the id column to text."
+        )
+    unique, first, counts = np.unique(ids.astype(str), return_index=True, return_counts=True)
+    if len(unique) < len(ids):
+        twice = [_plain(ids[i]) for i in sorted(first[counts > 1])]
+        raise InputError(
+            f"{len(twice)} {what} ids occur more than once (first: {name_ids(twice)}). "
+            f"Each {what} needs an id of its own: dissolve the rows that belong together, or name another id column.",
+            [Finding("duplicate-id", "error", tuple(twice), int(counts.max()), 1, "Give each unit an id of its own.")],
+        )
+    return ids
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def positions_of(wanted: Sequence[Any] | NDArray[Any], ids: NDArray[Any], what: str) -> NDArray[np.int64]:
+    """
+    Return the position in `ids` of each wanted id; `what` names the table in the message.
+
+    Raises
+    ------
+    InputError
+        If some wanted id does not exist; the nearest existing id is offered.
+    """
+    where = {_plain(v): i for i, v in enumerate(ids)}
+    found = [where.get(_plain(w), -1) for w in wanted]
+    missing = [_plain(w) for w, f in zip(wanted, found) if f < 0]
+    if missing:
+        hint = nearest_names(str(missing[0]), ids)
+        if not isinstance(missing[0], type(_plain(ids[0]))):
+            hint = f"Unit ids here are {type(_plain(ids[0])).__name__}, not {type(missing[0]).__name__}."
+        raise InputError(
+            f"{len(missing)} ids in {what} are not units (first: {name_ids(missing)}). {hint}",
+            [Finding("unknown-id", "error", tuple(missing[:50]), None, None, "Use ids of the units.")],
+        )
+    return np.asarray(found, dtype=np.int64)
+
+
+def as_fraction(value: Any, what: str) -> Fraction:
+    """
+    Read a number exactly from its decimal text: ``0.05`` is 1/20, not the nearest binary double.
+
+    Raises
+    ------
+    InputError
+        If `value` is not a finite number.
+
+    Examples
+    --------
+    >>> as_fraction(0.05, "tolerance")
+    Fraction(1, 20)
+    """
+    try:
+        return Fraction(str(value))
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        raise InputError(f"{what} is {value!r}; give a finite number, such as 0.05.") from error
+
+
+def to_work_units(
+    values: NDArray[Any], ids: NDArray[Any], column: str, resolution: Fraction, missing: str = "error"
+) -> NDArray[np.int64]:
+    """
+    Turn one workload column into int64 work units of size `resolution`.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        Workload of each unit in the user's units.
+    ids : ndarray, shape (n,)
+        Unit ids, for messages.
+    column : str
+        Name of the column, for messages.
+    resolution : Fraction
+        Size of one work unit, in the user's units. Whole numbers use 1.
+    missing : {"error", "zero"}
+        What a missing value means.
+
+    Raises
+    ------
+    InputError
+        If values are not numbers, missing, infinite, negative, too large, or all zero.
+    """
+    try:
+        numbers = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        bad = [i for i, v in enumerate(values) if not _is_number(v)]
+        raise InputError(
+            f"workload column {column!r} is not numeric: {len(bad)} values (first: unit {_plain(ids[bad[0]])!r} has "
+            f"{values[bad[0]]!r}). Convert the column to numbers.",
+            [_finding("workload-not-numeric", ids[bad], values[bad[0]], "Convert the column to numbers.")],
+        ) from error
+    absent = np.isnan(numbers)
+    if absent.any() and missing != "zero":
+        _refuse("workload-missing", ids, absent, numbers, column, "have no value", 'Fill them, or say missing="zero".')
+    numbers = np.where(absent, 0.0, numbers)
+    if not np.isfinite(numbers).all():
+        _refuse("workload-infinite", ids, ~np.isfinite(numbers), numbers, column, "are infinite", "Correct them.")
+    if (numbers < 0).any():
+        cure = "Workload is at least 0: correct these values."
+        _refuse("workload-negative", ids, numbers < 0, numbers, column, "are negative", cure)
+    total = float(numbers.sum()) / float(resolution)
+    if total > MAX_TOTAL:
+        raise InputError(
+            f"workload column {column!r} sums to {total:.3g} work units of {float(resolution)}, the limit is "
+            f"{MAX_TOTAL}. Give it in larger units, or a coarser resolution."
+        )
+    return np.rint(numbers / float(resolution)).astype(np.int64)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _finding(code: str, ids: NDArray[Any], value: Any, cure: str) -> Finding:
+    return Finding(code, "error", tuple(_plain(i) for i in ids[:50]), _plain(value), None, cure)
+
+
+def _refuse(
+    code: str, ids: NDArray[Any], bad: NDArray[np.bool_], values: NDArray[Any], column: str, what: str, cure: str
+) -> None:
+    where = ids[bad]
+    first = "" if what == "have no value" else f" ({_plain(values[bad][0])})"
+    raise InputError(
+        f"{len(where)} values of workload column {column!r} {what} (first: unit {_plain(where[0])!r}{first}). {cure}",
+        [_finding(code, where, values[bad][0], cure)],
+    )

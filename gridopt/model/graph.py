@@ -1,0 +1,468 @@
+"""Graph: units (or clusters of them) and who borders whom, as symmetric CSR with edge columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from gridopt._validate import as_ids, frozen
+from gridopt.errors import Finding, GraphError, name_ids
+
+__all__ = ["BORDER", "CROSSING", "KINDS", "LINK", "Graph"]
+
+BORDER, CROSSING, LINK = 0, 1, 2
+KINDS = ("border", "crossing", "link")
+"""Name of each edge kind: a shared border, a barrier with a crossing over it, a declared link."""
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """
+    An undirected graph of units, without loops or parallel edges. Build it with a ``from_*`` constructor.
+
+    Parameters
+    ----------
+    edges : ndarray of int32, shape (m, 2)
+        Positions of the two ends, the smaller first, rows in lexicographic order.
+    length : ndarray of int64, shape (m,)
+        Border length in decimetres; 0 for links.
+    cost : ndarray of int64, shape (m,)
+        What it costs when the two ends lie in different grids; at least 1.
+    kind : ndarray of int8, shape (m,)
+        `BORDER`, `CROSSING` or `LINK`.
+    ids : ndarray of int64 or object (text), shape (n,)
+        The user's id of each unit.
+    class_length : ndarray of int64, shape (m, c)
+        Border length in decimetres along each street class of `classes`; what is along no street is the rest.
+    classes : tuple of str
+        Names of the street classes.
+    streets : ndarray of object (text), shape (m,), or None
+        Names of the streets along each edge, longest first, joined by ``"; "``; empty where none is known.
+    xy : ndarray of float64, shape (n, 2), or None
+        A point inside each unit, metres in a projected system.
+    findings : tuple of Finding
+        What was noticed while building.
+    indptr, indices, edge_idx : ndarray
+        The symmetric CSR form, derived: neighbours of ``u`` are ``indices[indptr[u]:indptr[u + 1]]``, ascending, along
+        the edges ``edge_idx[...]``. int64 of shape (n + 1,), int32 and int32 of shape (2 m,).
+    """
+
+    edges: NDArray[np.int32]
+    length: NDArray[np.int64]
+    cost: NDArray[np.int64]
+    kind: NDArray[np.int8]
+    ids: NDArray[Any]
+    class_length: NDArray[np.int64]
+    classes: tuple[str, ...] = ()
+    streets: NDArray[Any] | None = None
+    xy: NDArray[np.float64] | None = None
+    findings: tuple[Finding, ...] = ()
+    indptr: NDArray[np.int64] = field(init=False)
+    indices: NDArray[np.int32] = field(init=False)
+    edge_idx: NDArray[np.int32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._freeze()
+        indptr, indices, edge_idx = _symmetric_csr(self.n_units, self.edges)
+        for name, value in (("indptr", indptr), ("indices", indices), ("edge_idx", edge_idx)):
+            object.__setattr__(self, name, value)
+
+    def _freeze(self) -> None:
+        types = {"edges": np.int32, "length": np.int64, "cost": np.int64, "kind": np.int8, "class_length": np.int64}
+        for name, dtype in types.items():
+            object.__setattr__(self, name, frozen(getattr(self, name), dtype))
+        if self.xy is not None:
+            object.__setattr__(self, "xy", frozen(self.xy, np.float64))
+        if self.streets is not None:
+            object.__setattr__(self, "streets", frozen(self.streets, object))
+        object.__setattr__(self, "ids", frozen(self.ids, self.ids.dtype))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+            object.__setattr__(self, name, value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Graph):
+            return NotImplemented
+        pairs = [(getattr(self, f.name), getattr(other, f.name)) for f in fields(self) if f.name != "findings"]
+        return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a is b or a == b for a, b in pairs)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def n_units(self) -> int:
+        """Number of units (nodes), ``n``."""
+        return len(self.ids)
+
+    @property
+    def n_edges(self) -> int:
+        """Number of undirected edges, ``m``."""
+        return len(self.edges)
+
+    def __repr__(self) -> str:
+        return f"Graph({self.n_units} units, {self.n_edges} edges)"
+
+    # ---- constructors -------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_edges(
+        cls,
+        n: int,
+        edges: ArrayLike,
+        lengths: ArrayLike | None = None,
+        costs: ArrayLike | None = None,
+        *,
+        kinds: ArrayLike | None = None,
+        ids: Any = None,
+        xy: ArrayLike | None = None,
+        class_lengths: ArrayLike | None = None,
+        classes: Sequence[str] = (),
+        streets: ArrayLike | None = None,
+        findings: Sequence[Finding] = (),
+    ) -> Graph:
+        """
+        Build a graph from a list of undirected edges, each given once.
+
+        Parameters
+        ----------
+        n : int
+            Number of units.
+        edges : array_like of int, shape (m, 2)
+            Positions of the ends of each edge, in ``[0, n)``, in any order.
+        lengths : array_like of int, shape (m,), optional
+            Border lengths in decimetres; 0 where absent.
+        costs : array_like of int, shape (m,), optional
+            Edge costs, at least 1. Default: `lengths` where given (at least 1), else 1 an edge.
+        kinds : array_like of int, shape (m,), optional
+            `BORDER` (default), `CROSSING` or `LINK`.
+        ids : sequence of str or int, optional
+            Unit ids; default ``0 … n - 1``.
+        xy : array_like of float, shape (n, 2), optional
+            A point inside each unit, projected metres.
+        class_lengths, classes, streets, findings
+            See the class.
+
+        Raises
+        ------
+        GraphError
+            If an edge has an end outside ``[0, n)``, is a loop, is given twice, or costs less than 1.
+        InputError
+            If ids are null or repeated.
+
+        Examples
+        --------
+        >>> graph = Graph.from_edges(3, [(0, 1), (2, 1)], ids=["a", "b", "c"])
+        >>> graph.indices[graph.indptr[1]:graph.indptr[2]].tolist()
+        [0, 2]
+        """
+        ids = np.arange(n, dtype=np.int64) if ids is None else as_ids(ids, n)
+        pairs = np.asarray(edges)
+        if pairs.size == 0:
+            pairs = np.empty((0, 2), dtype=np.int64)
+        if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.issubdtype(pairs.dtype, np.integer):
+            raise GraphError(f"edges have shape {pairs.shape} and type {pairs.dtype}; give integers of shape (m, 2).")
+        pairs = pairs.astype(np.int64)
+        m = len(pairs)
+        order = _check_edges(n, pairs, ids)
+        pairs = np.sort(pairs, axis=1)[order]
+        length = _column(lengths, m, "lengths", 0)[order]
+        if costs is None:
+            cost = np.maximum(length, 1) if lengths is not None else np.ones(m, dtype=np.int64)
+        else:
+            cost = _column(costs, m, "costs", 1)[order]
+        for name, column, least in (("length", length, 0), ("cost", cost, 1)):
+            low = np.flatnonzero(column < least)
+            if len(low):
+                u, v = (ids[i] for i in pairs[low[0]])
+                raise GraphError(
+                    f"{len(low)} edges have a {name} below {least} (first: {u!r} - {v!r}: {column[low[0]]}). "
+                    f"Give each edge a {name} of at least {least}."
+                )
+        if class_lengths is None:
+            by_class = np.zeros((m, len(classes)), dtype=np.int64)
+        else:
+            by_class = np.asarray(class_lengths, dtype=np.int64).reshape(m, len(classes))[order]
+        return cls(
+            edges=pairs.astype(np.int32),
+            length=length,
+            cost=cost,
+            kind=_column(kinds, m, "kinds", BORDER)[order].astype(np.int8),
+            ids=ids,
+            class_length=by_class,
+            classes=tuple(classes),
+            streets=None if streets is None else np.asarray(streets, dtype=object)[order],
+            xy=None if xy is None else np.asarray(xy, dtype=np.float64).reshape(n, 2),
+            findings=tuple(findings),
+        )
+
+    @classmethod
+    def from_csr(cls, indptr: ArrayLike, indices: ArrayLike, weights: ArrayLike | None = None, ids: Any = None) -> Graph:
+        """
+        Build a graph from symmetric CSR arrays, as METIS and scipy hold them; `weights` become edge costs.
+
+        Raises
+        ------
+        GraphError
+            If the arrays are inconsistent, or an edge or its weight is not the same in both directions.
+
+        Examples
+        --------
+        >>> Graph.from_csr([0, 1, 2], [1, 0])
+        Graph(2 units, 1 edges)
+        """
+        ptr, idx = np.asarray(indptr, dtype=np.int64), np.asarray(indices, dtype=np.int64)
+        n = len(ptr) - 1
+        if n < 0 or ptr[0] != 0 or ptr[-1] != len(idx) or (np.diff(ptr) < 0).any():
+            raise GraphError(f"indptr must rise from 0 to {len(idx)}, the number of indices.")
+        rows = np.repeat(np.arange(n), np.diff(ptr))
+        weight = np.ones(len(idx), dtype=np.int64) if weights is None else _column(weights, len(idx), "weights", 1)
+        if len(idx) and (idx.min() < 0 or idx.max() >= n):
+            raise GraphError(f"indices must lie in [0, {n}); found {idx.min()} to {idx.max()}.")
+        forward, backward = np.lexsort((idx, rows)), np.lexsort((rows, idx))
+        odd = (rows[forward] != idx[backward]) | (idx[forward] != rows[backward])
+        odd |= weight[forward] != weight[backward]
+        if odd.any():
+            e = forward[np.flatnonzero(odd)[0]]
+            raise GraphError(
+                f"the graph is not symmetric (first seen at {rows[e]} - {idx[e]}): list each edge from both ends, "
+                "with the same weight."
+            )
+        half = rows <= idx
+        return cls.from_edges(n, np.column_stack([rows[half], idx[half]]), costs=weight[half], ids=ids)
+
+    @classmethod
+    def from_networkx(cls, graph: Any, *, length: str = "length", cost: str = "cost") -> Graph:
+        """
+        Build a graph from an undirected `networkx.Graph`; node names become ids (integers or text).
+
+        Parameters
+        ----------
+        graph : networkx.Graph
+            Directed graphs and multigraphs are refused.
+        length, cost : str
+            Edge attributes to read, in decimetres and in cost units; used where every edge has them.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> Graph.from_networkx(nx.path_graph(4))
+        Graph(4 units, 3 edges)
+        """
+        if graph.is_directed() or graph.is_multigraph():
+            raise GraphError("the networkx graph is directed or has parallel edges; convert it with networkx.Graph(g).")
+        nodes = list(graph.nodes)
+        if not all(isinstance(v, str | int) for v in nodes) or len({isinstance(v, str) for v in nodes}) > 1:
+            nodes = [str(v) for v in nodes]
+        where = {v: i for i, v in enumerate(graph.nodes)}
+        data = list(graph.edges(data=True))
+        columns = {
+            name: [d[name] for *_, d in data] if data and all(name in d for *_, d in data) else None
+            for name in (length, cost)
+        }
+        pairs = [(where[u], where[v]) for u, v, _ in data]
+        return cls.from_edges(len(nodes), pairs, columns[length], columns[cost], ids=nodes)
+
+    @classmethod
+    def from_pysal(cls, graph: Any) -> Graph:
+        """
+        Build a graph from a `libpysal.graph.Graph`; its weights, rounded, become lengths where they are metres.
+
+        Binary weights give costs of 1. Other weights (``by_perimeter=True``) are read as metres of shared border.
+
+        Examples
+        --------
+        >>> from libpysal.graph import Graph as PysalGraph
+        >>> Graph.from_pysal(PysalGraph.from_dicts({"a": ["b"], "b": ["a"]}))
+        Graph(2 units, 1 edges)
+        """
+        ids = list(graph.unique_ids)
+        matrix = sparse.csr_matrix(graph.sparse)
+        if abs(matrix - matrix.T).max() > 1e-6 if matrix.nnz else False:
+            raise GraphError("the libpysal graph is not symmetric; symmetrise it before.")
+        upper = sparse.triu(matrix, k=0).tocoo()
+        upper.eliminate_zeros()
+        pairs = np.column_stack([upper.row, upper.col])
+        binary = bool((upper.data == 1).all())
+        lengths = None if binary else np.rint(upper.data * 10).astype(np.int64)
+        return cls.from_edges(len(ids), pairs, lengths, ids=ids)
+
+    @classmethod
+    def from_gerrychain(cls, graph: Any) -> Graph:
+        """
+        Build a graph from a GerryChain graph (a networkx graph); ``shared_perim`` is read as metres of border.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> dual = nx.Graph()
+        >>> dual.add_edge(0, 1, shared_perim=12.5)
+        >>> Graph.from_gerrychain(dual).length.tolist()
+        [125]
+        """
+        plain = graph.copy()
+        data = list(plain.edges(data=True))
+        if data and all("shared_perim" in d for *_, d in data):
+            for *_, d in data:
+                d["length"] = round(float(d["shared_perim"]) * 10)
+        return cls.from_networkx(plain)
+
+    # ---- measures and derived graphs ----------------------------------------------------------------------------
+
+    def components(self) -> NDArray[np.int32]:
+        """
+        Component of each unit, numbered by their smallest unit position. int32 of shape (n,); O(n + m).
+
+        Examples
+        --------
+        >>> Graph.from_edges(4, [(0, 2)]).components().tolist()
+        [0, 1, 0, 2]
+        """
+        return components(self.n_units, self.edges)
+
+    def subgraph(self, positions: ArrayLike) -> Graph:
+        """
+        Return the graph induced by the units at `positions`, in the order given; edge columns come along.
+
+        Examples
+        --------
+        >>> Graph.from_edges(3, [(0, 1), (1, 2)]).subgraph([2, 1]).ids.tolist()
+        [2, 1]
+        """
+        keep = np.asarray(positions, dtype=np.int64)
+        new = np.full(self.n_units, -1, dtype=np.int64)
+        new[keep] = np.arange(len(keep))
+        inside = (new[self.edges] >= 0).all(axis=1)
+        return Graph.from_edges(
+            len(keep),
+            new[self.edges[inside]],
+            self.length[inside],
+            self.cost[inside],
+            kinds=self.kind[inside],
+            ids=self.ids[keep],
+            xy=None if self.xy is None else self.xy[keep],
+            class_lengths=self.class_length[inside],
+            classes=self.classes,
+            streets=None if self.streets is None else self.streets[inside],
+        )
+
+    def contract(self, cluster: ArrayLike) -> Graph:
+        """
+        Merge the units of each cluster into one; lengths and costs between two clusters add up.
+
+        Parameters
+        ----------
+        cluster : array_like of int, shape (n,)
+            Cluster of each unit, ``0 … c - 1``, each used. A cluster's id is that of its smallest unit position.
+
+        Examples
+        --------
+        >>> Graph.from_edges(3, [(0, 1), (0, 2), (1, 2)]).contract([0, 1, 1]).cost.tolist()
+        [2]
+        """
+        group = np.asarray(cluster, dtype=np.int64)
+        n = int(group.max()) + 1 if len(group) else 0
+        _, first = np.unique(group, return_index=True)
+        if len(first) != n:
+            raise GraphError(f"clusters must be numbered 0 … {n - 1} without gaps.")
+        pairs = np.sort(group[self.edges], axis=1)
+        between = pairs[:, 0] != pairs[:, 1]
+        unique, inverse = np.unique(pairs[between] @ np.array([n, 1]), return_inverse=True)
+        total = [np.zeros(len(unique), dtype=np.int64) for _ in range(2)]
+        by_class = np.zeros((len(unique), len(self.classes)), dtype=np.int64)
+        np.add.at(total[0], inverse, self.length[between])
+        np.add.at(total[1], inverse, self.cost[between])
+        np.add.at(by_class, inverse, self.class_length[between])
+        kind = np.full(len(unique), LINK, dtype=np.int8)
+        np.minimum.at(kind, inverse, self.kind[between])
+        return Graph.from_edges(
+            n,
+            np.column_stack([unique // n, unique % n]) if n else np.empty((0, 2), dtype=np.int64),
+            total[0],
+            total[1],
+            kinds=kind,
+            ids=self.ids[first],
+            xy=None if self.xy is None else self.xy[first],
+            class_lengths=by_class,
+            classes=self.classes,
+        )
+
+    def with_links(self, pairs: ArrayLike, cost: int = 1) -> Graph:
+        """Return the graph with an edge of kind `LINK` for each pair of positions that is not an edge yet."""
+        extra = np.sort(np.asarray(pairs, dtype=np.int64).reshape(-1, 2), axis=1)
+        extra = np.unique(extra, axis=0)
+        have = self.edges.astype(np.int64) @ np.array([self.n_units, 1])
+        extra = extra[~np.isin(extra @ np.array([self.n_units, 1]), have)]
+        more = len(extra)
+        return Graph.from_edges(
+            self.n_units,
+            np.concatenate([self.edges, extra]),
+            np.concatenate([self.length, np.zeros(more, dtype=np.int64)]),
+            np.concatenate([self.cost, np.full(more, cost, dtype=np.int64)]),
+            kinds=np.concatenate([self.kind, np.full(more, LINK, dtype=np.int8)]),
+            ids=self.ids,
+            xy=self.xy,
+            class_lengths=np.concatenate([self.class_length, np.zeros((more, len(self.classes)), dtype=np.int64)]),
+            classes=self.classes,
+            streets=None if self.streets is None else np.concatenate([self.streets, np.full(more, "", dtype=object)]),
+            findings=self.findings,
+        )
+
+
+def components(n: int, edges: NDArray[Any]) -> NDArray[np.int32]:
+    """Component of each of `n` nodes joined by `edges`, numbered by their smallest node."""
+    matrix = sparse.coo_matrix((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), shape=(n, n))
+    _, raw = csgraph.connected_components(matrix, directed=False)
+    _, first, inverse = np.unique(raw, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse].astype(np.int32)
+
+
+def _symmetric_csr(n: int, edges: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    m = len(edges)
+    rows = np.concatenate([edges[:, 0], edges[:, 1]])
+    cols = np.concatenate([edges[:, 1], edges[:, 0]])
+    order = np.lexsort((cols, rows))
+    indptr = np.zeros(n + 1, dtype=np.int64)
+    np.cumsum(np.bincount(rows, minlength=n), out=indptr[1:])
+    return frozen(indptr, np.int64), frozen(cols[order], np.int32), frozen(order % max(m, 1), np.int32)
+
+
+def _column(values: Any, m: int, what: str, default: int) -> NDArray[np.int64]:
+    if values is None:
+        return np.full(m, default, dtype=np.int64)
+    column = np.asarray(values)
+    if column.shape != (m,):
+        raise GraphError(f"{what} have shape {column.shape}; give one value for each of the {m} edges.")
+    whole = column.astype(np.int64)
+    if not np.array_equal(whole, column):
+        raise GraphError(f"{what} must be whole numbers; scale and round them first.")
+    return whole
+
+
+def _check_edges(n: int, pairs: NDArray[np.int64], ids: NDArray[Any]) -> NDArray[np.int64]:
+    """Refuse ends outside the graph, loops and repeats; return the canonical order of the edges."""
+    outside = np.flatnonzero(((pairs < 0) | (pairs >= n)).any(axis=1))
+    if len(outside):
+        raise GraphError(
+            f"{len(outside)} edges have an end outside 0 … {n - 1} (first: edge {outside[0]}, "
+            f"{pairs[outside[0]].tolist()}). Edges hold positions of units, not ids."
+        )
+    loops = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
+    if len(loops):
+        raise GraphError(
+            f"{len(loops)} edges join a unit to itself (first: {name_ids(ids[pairs[loops[0], :1]])}). Remove them."
+        )
+    low, high = pairs.min(axis=1, initial=n), pairs.max(axis=1, initial=-1)
+    order = np.lexsort((high, low))
+    same = np.flatnonzero((np.diff(low[order]) == 0) & (np.diff(high[order]) == 0))
+    if len(same):
+        u, v = ids[low[order[same[0]]]], ids[high[order[same[0]]]]
+        raise GraphError(f"{len(same)} edges are given twice (first: {u!r} - {v!r}). Give each pair once.")
+    return order

@@ -1,0 +1,126 @@
+"""Plan: a complete assignment of units to grids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt._validate import frozen
+from gridopt.errors import InputError
+from gridopt.model.graph import components
+from gridopt.model.problem import Problem, grid_ids
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Plan"]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """
+    Labels over a problem: grid ``labels[u]`` of each unit ``u``. Whether it is sound, `verify` says.
+
+    Parameters
+    ----------
+    problem : Problem
+        Row ``j`` of its limits is that of grid ``j``.
+    labels : ndarray of int32, shape (n,)
+        Grid of each unit, in ``[0, k)``.
+
+    Attributes
+    ----------
+    loads : ndarray of int64, shape (k, a)
+        Load of each grid, in work units.
+    sizes : ndarray of int64, shape (k,)
+        Number of units of each grid.
+
+    Raises
+    ------
+    InputError
+        If labels are not one for each unit, or outside ``[0, k)``.
+
+    Examples
+    --------
+    >>> import gridopt as go
+    >>> graph = go.Graph.from_edges(4, [(0, 1), (1, 2), (2, 3)])
+    >>> plan = go.Plan(go.build_problem(graph, workload=[1, 2, 2, 1], n_grids=2), [0, 0, 1, 1])
+    >>> plan.loads[:, 0].tolist()
+    [3, 3]
+    """
+
+    problem: Problem
+    labels: NDArray[np.int32]
+    loads: NDArray[np.int64] = field(init=False)
+    sizes: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        labels = frozen(self.labels, np.int32)
+        n, k = self.problem.n_units, self.problem.n_grids
+        if labels.shape != (n,):
+            raise InputError(f"labels have shape {labels.shape}; give one for each of the {n} units.")
+        bad = np.flatnonzero((labels < 0) | (labels >= k))
+        if len(bad):
+            raise InputError(
+                f"{len(bad)} labels lie outside 0 … {k - 1} (first: unit {self.problem.graph.ids[bad[0]]!r} has "
+                f"{labels[bad[0]]}). A label is the number of a grid."
+            )
+        loads = np.zeros((k, self.problem.n_attributes), dtype=np.int64)
+        np.add.at(loads, labels, self.problem.workload)
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "loads", frozen(loads, np.int64))
+        object.__setattr__(self, "sizes", frozen(np.bincount(labels, minlength=k), np.int64))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        return f"Plan({self.problem.n_units} units in {self.problem.n_grids} grids)"
+
+    @property
+    def grid_ids(self) -> NDArray[Any]:
+        """Text id of each grid, ``G001 …``, shape (k,)."""
+        return grid_ids(self.problem.n_grids)
+
+    def to_series(self) -> pd.Series[Any]:
+        """
+        Text id of the grid of each unit, indexed by unit id.
+
+        Examples
+        --------
+        >>> import gridopt as go
+        >>> graph = go.Graph.from_edges(2, [(0, 1)], ids=["a", "b"])
+        >>> go.Plan(go.build_problem(graph, workload=[1, 1], n_grids=2), [0, 1]).to_series().to_dict()
+        {'a': 'G001', 'b': 'G002'}
+        """
+        import pandas as pd
+
+        index = pd.Index(self.problem.graph.ids, name="unit")
+        return pd.Series(self.grid_ids[self.labels], index=index, name="grid")
+
+    def pieces(self) -> NDArray[np.int64]:
+        """Number of connected pieces of each grid, shape (k,); 1 everywhere when the plan is contiguous."""
+        edges = self.problem.graph.edges
+        inside = self.labels[edges[:, 0]] == self.labels[edges[:, 1]]
+        piece = components(self.problem.n_units, edges[inside])
+        _, first = np.unique(piece, return_index=True)
+        return np.bincount(self.labels[first], minlength=self.problem.n_grids)
+
+    def moved(self, other: Plan) -> NDArray[np.bool_]:
+        """Whether each unit is in another grid than in `other`, a plan of the same units, shape (n,)."""
+        if not np.array_equal(self.problem.graph.ids, other.problem.graph.ids):
+            raise InputError("the two plans are about different units; match the units first.")
+        return self.labels != other.labels
+
+    def relabelled(self, order: Any) -> Plan:
+        """Return the same plan with its grids renumbered: new grid ``j`` is the old ``order[j]``, limits and all."""
+        order = np.asarray(order, dtype=np.int64)
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        return Plan(self.problem.permuted(order), back[self.labels])

@@ -1,0 +1,1 @@
+"""Judgement: limits, objective, constraints, metrics, verify."""
