@@ -1,10 +1,11 @@
-"""Shared by all tests: where compiled kernels are cached, where real data lie, and territories small enough for a napkin."""
+"""Shared by all tests: the cache of compiled kernels, the way to real data, territories small enough for a napkin."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def two_islands() -> Graph:
 def lattice(rows: int, columns: int) -> Graph:
     """Square units of 100 m in `rows` x `columns`; unit ``r * columns + c`` lies in row ``r``, column ``c``."""
     at = [[r * columns + c for c in range(columns)] for r in range(rows)]
-    edges = [(u, v) for row in at for u, v in zip(row, row[1:])]
-    edges += [(u, v) for south, north in zip(at, at[1:]) for u, v in zip(south, north)]
+    edges = [(u, v) for row in at for u, v in pairwise(row)]
+    edges += [(u, v) for south, north in pairwise(at) for u, v in zip(south, north)]
     xy = [(50 + 100 * c, 50 + 100 * r) for r in range(rows) for c in range(columns)]
     return Graph.from_edges(rows * columns, edges, [1000] * len(edges), xy=xy)
