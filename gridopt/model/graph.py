@@ -51,6 +51,7 @@ class Graph:
     indptr, indices, edge_idx : ndarray
         The symmetric CSR form, derived: neighbours of ``u`` are ``indices[indptr[u]:indptr[u + 1]]``, ascending, along
         the edges ``edge_idx[...]``. int64 of shape (n + 1,), int32 and int32 of shape (2 m,).
+
     """
 
     edges: NDArray[np.int32]
@@ -162,6 +163,7 @@ class Graph:
         >>> graph = Graph.from_edges(3, [(0, 1), (2, 1)], ids=["a", "b", "c"])
         >>> graph.indices[graph.indptr[1]:graph.indptr[2]].tolist()
         [0, 2]
+
         """
         ids = np.arange(n, dtype=np.int64) if ids is None else as_ids(ids, n)
         pairs = np.asarray(edges)
@@ -204,7 +206,9 @@ class Graph:
         )
 
     @classmethod
-    def from_csr(cls, indptr: ArrayLike, indices: ArrayLike, weights: ArrayLike | None = None, ids: Any = None) -> Graph:
+    def from_csr(
+        cls, indptr: ArrayLike, indices: ArrayLike, weights: ArrayLike | None = None, ids: Any = None
+    ) -> Graph:
         """
         Build a graph from symmetric CSR arrays, as METIS and scipy hold them; `weights` become edge costs.
 
@@ -217,6 +221,7 @@ class Graph:
         --------
         >>> Graph.from_csr([0, 1, 2], [1, 0])
         Graph(2 units, 1 edges)
+
         """
         ptr, idx = np.asarray(indptr, dtype=np.int64), np.asarray(indices, dtype=np.int64)
         n = len(ptr) - 1
@@ -255,6 +260,7 @@ class Graph:
         >>> import networkx as nx
         >>> Graph.from_networkx(nx.path_graph(4))
         Graph(4 units, 3 edges)
+
         """
         if graph.is_directed() or graph.is_multigraph():
             raise GraphError("the networkx graph is directed or has parallel edges; convert it with networkx.Graph(g).")
@@ -282,6 +288,7 @@ class Graph:
         >>> from libpysal.graph import Graph as PysalGraph
         >>> Graph.from_pysal(PysalGraph.from_dicts({"a": ["b"], "b": ["a"]}))
         Graph(2 units, 1 edges)
+
         """
         ids = list(graph.unique_ids)
         matrix = sparse.csr_matrix(graph.sparse)
@@ -306,6 +313,7 @@ class Graph:
         >>> dual.add_edge(0, 1, shared_perim=12.5)
         >>> Graph.from_gerrychain(dual).length.tolist()
         [125]
+
         """
         plain = graph.copy()
         data = list(plain.edges(data=True))
@@ -324,6 +332,7 @@ class Graph:
         --------
         >>> Graph.from_edges(4, [(0, 2)]).components().tolist()
         [0, 1, 0, 2]
+
         """
         return components(self.n_units, self.edges)
 
@@ -335,6 +344,7 @@ class Graph:
         --------
         >>> Graph.from_edges(3, [(0, 1), (1, 2)]).subgraph([2, 1]).ids.tolist()
         [2, 1]
+
         """
         keep = np.asarray(positions, dtype=np.int64)
         new = np.full(self.n_units, -1, dtype=np.int64)
@@ -366,6 +376,7 @@ class Graph:
         --------
         >>> Graph.from_edges(3, [(0, 1), (0, 2), (1, 2)]).contract([0, 1, 1]).cost.tolist()
         [2]
+
         """
         group = np.asarray(cluster, dtype=np.int64)
         n = int(group.max()) + 1 if len(group) else 0

@@ -27,7 +27,8 @@ class Plan:
     Parameters
     ----------
     problem : Problem
-        Row ``j`` of its limits is that of grid ``j``.
+        Row ``j`` of its limits is that of grid ``j``. Where grids are interchangeable, the rows are put in the order
+        of the labels: a grid's limits are those of the region it lies in.
     labels : ndarray of int32, shape (n,)
         Grid of each unit, in ``[0, k)``.
 
@@ -50,6 +51,7 @@ class Plan:
     >>> plan = go.Plan(go.build_problem(graph, workload=[1, 2, 2, 1], n_grids=2), [0, 0, 1, 1])
     >>> plan.loads[:, 0].tolist()
     [3, 3]
+
     """
 
     problem: Problem
@@ -68,6 +70,8 @@ class Plan:
                 f"{len(bad)} labels lie outside 0 … {k - 1} (first: unit {self.problem.graph.ids[bad[0]]!r} has "
                 f"{labels[bad[0]]}). A label is the number of a grid."
             )
+        if self.problem.interchangeable:
+            object.__setattr__(self, "problem", _rows_as_labelled(self.problem, labels))
         loads = np.zeros((k, self.problem.n_attributes), dtype=np.int64)
         np.add.at(loads, labels, self.problem.workload)
         object.__setattr__(self, "labels", labels)
@@ -98,6 +102,7 @@ class Plan:
         >>> graph = go.Graph.from_edges(2, [(0, 1)], ids=["a", "b"])
         >>> go.Plan(go.build_problem(graph, workload=[1, 1], n_grids=2), [0, 1]).to_series().to_dict()
         {'a': 'G001', 'b': 'G002'}
+
         """
         import pandas as pd
 
@@ -124,3 +129,37 @@ class Plan:
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
         return Plan(self.problem.permuted(order), back[self.labels])
+
+    def canonical(self) -> Plan:
+        """
+        Return the same plan with its grids numbered by their smallest unit position, where nothing names a grid.
+
+        Examples
+        --------
+        >>> import gridopt as go
+        >>> graph = go.Graph.from_edges(3, [(0, 1), (1, 2)])
+        >>> go.Plan(go.build_problem(graph, workload=[1, 1, 1], n_grids=2), [1, 0, 0]).canonical().labels.tolist()
+        [0, 1, 1]
+        """
+        if not self.problem.interchangeable:
+            return self
+        used, first = np.unique(self.labels, return_index=True)
+        empty = np.setdiff1d(np.arange(self.problem.n_grids), used)
+        return self.relabelled(np.concatenate([used[np.argsort(first)], empty]))
+
+
+def _rows_as_labelled(problem: Problem, labels: NDArray[np.int32]) -> Problem:
+    """Put the rows of the limits in the order of the labels; unchanged where grids do not fit the regions."""
+    used, first = np.unique(labels, return_index=True)
+    nesting = problem.nesting
+    if len(used) < problem.n_grids:
+        return problem
+    lies_in = nesting.region[first]
+    if np.array_equal(lies_in, nesting.grid_region):
+        return problem
+    wanted, have = np.argsort(lies_in, kind="stable"), np.argsort(nesting.grid_region, kind="stable")
+    if not np.array_equal(lies_in[wanted], nesting.grid_region[have]):
+        return problem
+    order = np.empty_like(wanted)
+    order[wanted] = have
+    return problem.permuted(order)

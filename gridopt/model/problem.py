@@ -1,4 +1,4 @@
-"""Problem: a territory, its workload, the limits, nesting and locks a plan must keep, and what it should cost. Facts only."""
+"""Problem: a territory, its workload, limits, nesting and locks, and what a plan should cost. Facts only."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class Locks:
     --------
     >>> Locks(together=[["A1", "A2"]], fixed={"B7": 0}).together
     [['A1', 'A2']]
+
     """
 
     together: Any = ()
@@ -73,6 +74,7 @@ class Nesting:
         Ids of the parents; empty where there are none.
     reason : tuple of str, length r
         ``"whole"``, ``"parent"`` or ``"component"`` for ordinary regions; one of `EXEMPT_REASONS` for others.
+
     """
 
     region: NDArray[np.int32]
@@ -152,6 +154,7 @@ class Problem:
         What was noticed while building.
     parameters : dict
         What the caller asked for, JSON-able.
+
     """
 
     graph: Graph
@@ -224,6 +227,7 @@ class Problem:
         >>> problem = go.build_problem(go.Graph.from_edges(2, [(0, 1)]), workload=[1.5, 1.5], n_grids=2)
         >>> problem.in_user_units(150)
         1.5
+
         """
         size = self.resolution[attribute]
         values = np.asarray(loads) * size.numerator
@@ -259,6 +263,7 @@ def grid_ids(k: int) -> NDArray[Any]:
     --------
     >>> grid_ids(2).tolist()
     ['G001', 'G002']
+
     """
     width = max(3, len(str(k)))
     return frozen([f"G{j:0{width}d}" for j in range(1, k + 1)], object)

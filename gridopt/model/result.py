@@ -21,6 +21,7 @@ class Status(StrEnum):
     --------
     >>> Status.FEASIBLE == "FEASIBLE"
     True
+
     """
 
     OPTIMAL = "OPTIMAL"
@@ -73,6 +74,7 @@ class Result:
         Seed of the search.
     parameters, versions, timings : mapping
         What was asked, with what, how long it took (seconds).
+
     """
 
     status: Status
@@ -102,6 +104,7 @@ class Result:
         ------
         NoPlanError
             If there is none.
+
         """
         if self.plan is None:
             raise NoPlanError(f"{self.status}: {self.reason}", self.exceptions)

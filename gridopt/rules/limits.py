@@ -1,0 +1,103 @@
+"""Targets and limits of grids, in exact rationals."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+from gridopt.errors import InputError
+
+__all__ = ["apportion", "fewest_grids", "limits_around", "most_grids"]
+
+
+def limits_around(target: Fraction, tolerance: Fraction) -> tuple[int, int]:
+    """
+    Least and greatest load of a grid whose fair share is `target`.
+
+    ``lo = min(ceil((1 - t) T), floor(T))`` and ``hi = max(floor((1 + t) T), ceil(T))``: both sides of the band, never
+    narrower than the two whole numbers around the target.
+
+    Examples
+    --------
+    >>> limits_around(Fraction(100), Fraction(1, 20))
+    (95, 105)
+    >>> limits_around(Fraction(7, 2), Fraction(0))
+    (3, 4)
+
+    """
+    lo = min(math.ceil((1 - tolerance) * target), math.floor(target))
+    hi = max(math.floor((1 + tolerance) * target), math.ceil(target))
+    return lo, hi
+
+
+def fewest_grids(load: Sequence[int], hi: Sequence[int]) -> int:
+    """
+    Fewest grids that can hold `load` when none may exceed `hi`, over all attributes; at least 1.
+
+    Examples
+    --------
+    >>> fewest_grids([2500], [1000])
+    3
+
+    """
+    return max(1, *(-(-w // h) if h else 1 for w, h in zip(load, hi)))
+
+
+def most_grids(load: Sequence[int], lo: Sequence[int], n_nodes: int) -> int:
+    """
+    Most grids `load` can fill when each needs `lo`, over all attributes; at most one for each node.
+
+    Examples
+    --------
+    >>> most_grids([2500], [600], 100)
+    4
+
+    """
+    return min(n_nodes, *(w // low if low else n_nodes for w, low in zip(load, lo)))
+
+
+def apportion(n: int, shares: Sequence[float], least: Sequence[int], most: Sequence[int], what: str) -> list[int]:
+    """
+    Share out `n` grids by highest averages (Webster / Sainte-Laguë), within bounds; ties go to the first.
+
+    Webster's method rounds each quota ``n * share`` to the nearest whole number at the divisor that makes the total
+    right (Balinski & Young, *Fair Representation*, 2nd ed. 2001, ch. 4). O(n log r).
+
+    Parameters
+    ----------
+    n : int
+        Grids to share out.
+    shares : sequence of float, length r
+        Workload of each claimant; any scale.
+    least, most : sequence of int, length r
+        Fewest and most grids of each claimant.
+    what : str
+        What the claimants are, for the message.
+
+    Raises
+    ------
+    InputError
+        If `n` is below the sum of `least` or above the sum of `most`.
+
+    Examples
+    --------
+    >>> apportion(10, [53.0, 24.0, 23.0], [1, 1, 1], [9, 9, 9], "parents")
+    [5, 3, 2]
+
+    """
+    if not sum(least) <= n <= sum(most):
+        raise InputError(
+            f"{n} grids cannot be shared among {len(shares)} {what}: together they need at least {sum(least)} and can "
+            f"take at most {sum(most)}. Choose n_grids between {sum(least)} and {sum(most)}."
+        )
+    given = list(least)
+    heap = [(-share / (2 * g + 1), i) for i, (share, g) in enumerate(zip(shares, given)) if g < most[i]]
+    heapq.heapify(heap)
+    for _ in range(n - sum(given)):
+        _, i = heapq.heappop(heap)
+        given[i] += 1
+        if given[i] < most[i]:
+            heapq.heappush(heap, (-shares[i] / (2 * given[i] + 1), i))
+    return given
