@@ -70,7 +70,7 @@ _OSM_COLUMNS = ("highway", "fclass")
 _SURFACE = frozenset(
     {"", "no", "false", "0", "0.0", "f", "n", "none", "nan", "building_passage", "avalanche_protector"}
 )
-"""Values of ``tunnel`` that mean: at the surface (a building passage is walked through, a gallery seen from outside)."""
+"""Values of `tunnel` that mean: at the surface (a building passage is walked through, a gallery seen from outside)."""
 
 
 def classify(
