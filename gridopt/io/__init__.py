@@ -1,0 +1,19 @@
+"""Files: vector layers and tables, METIS graphs and partitions, plans. One format per file."""
+
+from gridopt.io.metis import MetisGraph, read_graph, read_partition, write_graph, write_partition
+from gridopt.io.plan_file import PlanFile, read_plan, write_plan
+from gridopt.io.tables import read_layer, read_table, read_units
+
+__all__ = [
+    "MetisGraph",
+    "PlanFile",
+    "read_graph",
+    "read_layer",
+    "read_partition",
+    "read_plan",
+    "read_table",
+    "read_units",
+    "write_graph",
+    "write_partition",
+    "write_plan",
+]

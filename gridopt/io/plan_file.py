@@ -1,0 +1,447 @@
+"""Plans in files: ``plan.gpkg`` with its layers, ``plan.csv``, and ``plan.json``, which is renamed into place last."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt._validate import nearest_names, to_work_units
+from gridopt.errors import Finding, InputError, name_ids
+from gridopt.io._atomic import check_writable, replacing, sha256_of
+from gridopt.io._layers import adjacency_table, findings_table, fit_columns, problem_table, write_layers
+from gridopt.io._stored import digest, document_of, graph_from, ids_of, problem_from
+from gridopt.io.tables import existing_file, need_columns, read_table
+from gridopt.model.plan import Plan
+from gridopt.model.problem import Problem
+from gridopt.model.result import Result
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+__all__ = ["SCHEMA_VERSION", "PlanFile", "check_outputs", "outputs_of", "read_plan", "write_plan", "write_result"]
+
+SCHEMA = "gridopt-plan"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class PlanFile:
+    """
+    A plan read from its files.
+
+    Parameters
+    ----------
+    path : Path
+        The GeoPackage.
+    units : GeoDataFrame or DataFrame
+        Layer ``units``, indexed by unit id, in the order of the plan; the column ``grid`` as it stands in the file.
+    plan : Plan
+        Its labels are those of the column ``grid``, edited or not; its problem has the limits of ``plan.json``.
+    document : dict
+        ``plan.json``.
+    findings : tuple of Finding
+        What changed since the plan was written.
+
+    Examples
+    --------
+    Made by `read_plan`; see `write_plan`.
+
+    >>> PlanFile.problem.__doc__
+    'The problem the plan belongs to.'
+    """
+
+    path: Path
+    units: pd.DataFrame
+    plan: Plan
+    document: Mapping[str, Any]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def problem(self) -> Problem:
+        """The problem the plan belongs to."""
+        return self.plan.problem
+
+
+def outputs_of(path: str | os.PathLike[str]) -> tuple[Path, Path, Path]:
+    """
+    Return the files of a plan: GeoPackage, CSV, JSON.
+
+    Examples
+    --------
+    >>> [p.name for p in outputs_of("out/plan.gpkg")]
+    ['plan.gpkg', 'plan.csv', 'plan.json']
+    """
+    target = Path(path)
+    if target.suffix.lower() != ".gpkg":
+        cure = f"Name it {target.stem or 'plan'}.gpkg."
+        finding = Finding("output-suffix", "error", (str(target),), target.suffix, ".gpkg", cure)
+        raise InputError(f"a plan is written to a GeoPackage, not to {str(target)!r}. {cure}", [finding])
+    return target, target.with_suffix(".csv"), target.with_suffix(".json")
+
+
+def check_outputs(path: str | os.PathLike[str]) -> tuple[Path, Path, Path]:
+    """Like `outputs_of`, after making sure that each can be written; raises `InputError` if not."""
+    gpkg, csv, document = outputs_of(path)
+    return check_writable(gpkg), check_writable(csv), check_writable(document)
+
+
+def write_plan(
+    path: str | os.PathLike[str],
+    result: Result,
+    units: pd.DataFrame,
+    *,
+    grids: gpd.GeoDataFrame | None = None,
+    borders: gpd.GeoDataFrame | None = None,
+    inputs: Mapping[str, str | os.PathLike[str]] | None = None,
+    findings: Sequence[Finding] = (),
+    metrics: Mapping[str, Any] | None = None,
+) -> tuple[Path, Path, Path]:
+    """
+    Write the files of a plan: all appear, or the old ones stay.
+
+    Parameters
+    ----------
+    path : str or path
+        The GeoPackage, ``….gpkg``; ``….csv`` (unit, grid) and ``….json`` are written beside it.
+    result : Result
+        Has a plan.
+    units : GeoDataFrame or DataFrame
+        The units of the plan, indexed by id; all columns are kept. Workload columns it lacks are added.
+    grids, borders : GeoDataFrame, optional
+        Dissolved grids, and lines between them, for the layers of these names.
+    inputs : mapping of str to path, optional
+        Files that were read, by what they are for; their hashes are recorded.
+    findings : sequence of Finding
+        What else is to be kept in the layer ``findings``, besides those of the problem and the result.
+    metrics : mapping, optional
+        Figures of the plan, for ``plan.json``.
+
+    Returns
+    -------
+    tuple of Path
+        GeoPackage, CSV, JSON.
+
+    Raises
+    ------
+    InputError
+        If the units are not those of the plan, a column contradicts the plan's workload, or a file cannot be written.
+    NoPlanError
+        If the result has no plan.
+
+    Notes
+    -----
+    The layer ``units`` has ``unit`` and ``grid`` besides the user's columns; ``adjacency`` (``u, v, length, cost,
+    kind``, lengths in decimetres) and ``problem`` (region, locks) hold what checking the plan again takes, with the
+    limits in ``plan.json``. These and ``findings`` have no geometry.
+
+    Examples
+    --------
+    >>> import gridopt as go, pandas as pd, tempfile
+    >>> graph = go.Graph.from_edges(2, [(0, 1)], ids=["a", "b"])
+    >>> plan = go.Plan(go.build_problem(graph, workload=[1, 1], n_grids=2), [0, 1])
+    >>> result = go.Result(go.Status.FEASIBLE, "shown", plan)
+    >>> path = Path(tempfile.mkdtemp()) / "plan.gpkg"
+    >>> _ = write_plan(path, result, pd.DataFrame({"workload": [1, 1]}, index=["a", "b"]))
+    >>> read_plan(path).plan.to_series().to_dict()
+    {'a': 'G001', 'b': 'G002'}
+    """
+    plan = result.require_plan()
+    problem = plan.problem
+    gpkg, csv, target = outputs_of(path)
+    ordered = _in_order(units, problem.graph.ids)
+    ordered = _with_workload(ordered, problem)
+    table, renamed = fit_columns(ordered, plan.grid_ids[plan.labels])
+    told = (*problem.findings, *result.exceptions, *findings, *renamed)
+    layers = {"units": table}
+    layers |= {name: layer for name, layer in (("grids", grids), ("borders", borders)) if layer is not None}
+    layers["adjacency"] = adjacency_table(problem.graph, problem.edge_cost)
+    layers["problem"] = problem_table(problem)
+    layers["findings"] = findings_table(told)
+    document = _document(result, told, inputs, metrics)
+    document["problem"] = document_of(problem, plan.grid_ids)
+    document["digests"] = _digests(plan)
+    with replacing(gpkg, csv, target) as (new_gpkg, new_csv, new_target):
+        write_layers(new_gpkg, layers)
+        _write_assignment(new_csv, plan)
+        document["files"] = {gpkg.name: sha256_of(new_gpkg), csv.name: sha256_of(new_csv)}
+        _write_json(new_target, document)
+    return gpkg, csv, target
+
+
+def write_result(
+    path: str | os.PathLike[str],
+    result: Result,
+    *,
+    inputs: Mapping[str, str | os.PathLike[str]] | None = None,
+    findings: Sequence[Finding] = (),
+    metrics: Mapping[str, Any] | None = None,
+    files: Sequence[str | os.PathLike[str]] = (),
+) -> Path:
+    """
+    Write the JSON file alone: for a result without a plan, or beside a partition.
+
+    Parameters
+    ----------
+    path : str or path
+        Any file of the plan; its suffix becomes ``.json``.
+    result, inputs, findings, metrics
+        As for `write_plan`.
+    files : sequence of path
+        Files written before, whose hashes are recorded.
+    """
+    target = Path(path).with_suffix(".json")
+    document = _document(result, (*result.exceptions, *findings), inputs, metrics)
+    if result.plan is not None:
+        document["problem"] = document_of(result.plan.problem, result.plan.grid_ids)
+        document["digests"] = _digests(result.plan)
+    document["files"] = {Path(f).name: sha256_of(f) for f in files}
+    with replacing(target) as (temporary,):
+        _write_json(temporary, document)
+    return target
+
+
+def read_plan(path: str | os.PathLike[str]) -> PlanFile:
+    """
+    Read a plan back, its column ``grid`` edited or not.
+
+    Parameters
+    ----------
+    path : str or path
+        The GeoPackage; ``plan.json`` must lie beside it.
+
+    Returns
+    -------
+    PlanFile
+        Units, plan with problem, the document, and what changed since it was written.
+
+    Raises
+    ------
+    InputError
+        If a file or layer is missing or is of another plan, units were added or removed, or a unit has no grid, or one
+        that the plan does not have.
+
+    Examples
+    --------
+    See `write_plan`.
+
+    >>> read_plan("no-such-folder/plan.gpkg")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    gridopt.errors.InputError: plan file no-such-folder/plan.gpkg does not exist: ...
+    """
+    gpkg = existing_file(path, "plan")
+    gpkg, _, beside = outputs_of(gpkg)
+    document = _read_json(beside, gpkg)
+    parts = {
+        "units": ("unit", "grid"),
+        "adjacency": ("u", "v", "length", "cost", "kind"),
+        "problem": ("unit", "region", "fixed", "together"),
+    }
+    layers = {
+        name: read_table(f"{gpkg}:{name}", what=f"plan ({name})", columns=columns, may_be_empty=name == "adjacency")
+        for name, columns in parts.items()
+    }
+    stored = document["problem"]
+    table, adjacency = layers["problem"], layers["adjacency"]
+    need_columns(layers["units"], [a["name"] for a in stored["attributes"]], "plan (units)", str(gpkg))
+    graph = graph_from(adjacency, table, stored["classes"])
+    units = layers["units"]
+    units.index = _index(ids_of(units["unit"]))
+    units = _in_order(units.drop(columns="unit"), graph.ids)
+    parameters = document.get("parameters", {})
+    problem = problem_from(stored, graph, table, adjacency, units, parameters)
+    plan = Plan(problem, _labels_of(units["grid"], [grid["id"] for grid in stored["grids"]]))
+    return PlanFile(gpkg, units, plan, document, tuple(_changes(plan, document, gpkg)))
+
+
+# ---- checks ---------------------------------------------------------------------------------------------------------
+
+
+def _in_order(units: pd.DataFrame, ids: NDArray[Any]) -> pd.DataFrame:
+    """Rows in the order of `ids`; units too many or too few are an error."""
+    where = {u: i for i, u in enumerate(units.index.tolist())}
+    wanted = ids.tolist()
+    absent = [u for u in wanted if u not in where]
+    extra = sorted(set(where) - set(wanted), key=str)
+    if absent or extra or len(where) != len(units):
+        if len(where) != len(units):
+            who: list[Any] = sorted(units.index[units.index.duplicated()].unique().tolist(), key=str)
+            what = "occur more than once"
+        else:
+            who, what = (absent, "are missing") if absent else (extra, "are not units of the plan")
+        cure = "A plan is about the units it was solved on: restore them, or solve again."
+        raise InputError(
+            f"units and plan do not match: {len(who)} units {what} (first: {name_ids(who)}). {cure}",
+            [Finding("index-mismatch", "error", tuple(who[:50]), len(who), 0, cure)],
+        )
+    return units.iloc[[where[u] for u in wanted]]
+
+
+def _with_workload(units: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    """Make sure the workload can be read back from the units' own columns."""
+    units = units.copy()
+    for column, (name, size) in enumerate(zip(problem.attributes, problem.resolution)):
+        work = problem.workload[:, column]
+        if name not in units.columns:
+            units[name] = problem.in_user_units(work, column)
+            continue
+        found = to_work_units(units[name].to_numpy(), problem.graph.ids, name, size, "zero")
+        odd = np.flatnonzero(found != work)
+        if len(odd):
+            cure = "Give the table the plan was solved on, or rename that column."
+            who = problem.graph.ids[odd].tolist()
+            raise InputError(
+                f"column {name!r} of the units is not the plan's workload: {len(odd)} units differ (first: "
+                f"{name_ids(who[:1])} has {units[name].iloc[odd[0]]}, the plan "
+                f"{problem.in_user_units(int(work[odd[0]]), column)}). {cure}",
+                [Finding("workload-mismatch", "error", tuple(who[:50]), len(odd), 0, cure)],
+            )
+    return units
+
+
+def _labels_of(column: pd.Series[Any], grids: list[str]) -> NDArray[np.int32]:
+    row = {name: j for j, name in enumerate(grids)}
+    values = [v.strip() if isinstance(v, str) else v for v in column.tolist()]
+    labels = np.array([row.get(v, -1) if isinstance(v, str) else -1 for v in values], dtype=np.int32)
+    bad = np.flatnonzero(labels < 0)
+    if len(bad):
+        who = tuple(column.index[bad].tolist())
+        seen = values[bad[0]]
+        empty = not isinstance(seen, str) or not seen
+        what = "have no grid" if empty else f"have a grid the plan does not have (first: {str(seen)!r})"
+        cure = "Fill the column grid. " if empty else ""
+        cure += nearest_names(str(seen), grids)
+        raise InputError(
+            f"{len(bad)} units {what}: {name_ids(who)}. {cure}",
+            [Finding("unknown-grid", "error", who[:50], None if empty else str(seen), None, cure)],
+        )
+    return labels
+
+
+def _changes(plan: Plan, document: Mapping[str, Any], gpkg: Path) -> list[Finding]:
+    """What differs from what was written."""
+    now, then = _digests(plan), document.get("digests", {})
+    if now["adjacency"] != then.get("adjacency"):
+        cure = "Restore the layer from the file as it was written, or solve again."
+        raise InputError(
+            f"layer adjacency of {gpkg} is not the one its plan.json tells of: the two files belong to different "
+            f"plans, or the layer was edited. {cure}",
+            [Finding("plan-mismatch", "error", (str(gpkg),), "adjacency", None, cure)],
+        )
+    found = []
+    if now["labels"] != then.get("labels"):
+        cure = (
+            "The plan is checked as it now stands; status, cost and bound in plan.json are those of the plan as solved."
+        )
+        found.append(Finding("grid-edited", "info", (str(gpkg),), None, None, cure))
+    if now["workload"] != then.get("workload"):
+        cure = "Loads are those of the columns as they now stand; the limits are those the plan was solved for."
+        found.append(Finding("workload-edited", "warning", (str(gpkg),), None, None, cure))
+    return found
+
+
+# ---- plan.json ------------------------------------------------------------------------------------------------------
+
+
+def _document(
+    result: Result,
+    findings: Sequence[Finding],
+    inputs: Mapping[str, str | os.PathLike[str]] | None,
+    metrics: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "status": str(result.status),
+        "reason": result.reason,
+        "cost": result.cost,
+        "bound": result.bound,
+        "gap": result.gap,
+        "seed": result.seed,
+        "parameters": dict(result.parameters),
+        "versions": dict(result.versions),
+        "timings": dict(result.timings),
+        "metrics": dict(metrics or {}),
+        "inputs": [{"role": role, "path": str(p), "sha256": sha256_of(p)} for role, p in (inputs or {}).items()],
+        "exceptions": [f.as_dict() for f in result.exceptions],
+        "findings": [f.as_dict() for f in findings],
+        "trace": [step._asdict() for step in result.trace],
+    }
+
+
+def _digests(plan: Plan) -> dict[str, str]:
+    graph = plan.problem.graph
+    return {
+        "labels": digest(graph.ids, plan.labels),
+        "workload": digest(graph.ids, plan.problem.workload),
+        "adjacency": digest(graph.ids, graph.edges, graph.length, graph.cost, graph.kind),
+    }
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    text = json.dumps(_plain(document), ensure_ascii=False, indent=1, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of numpy, fractions, paths and mappings as JSON knows them; what is not finite is null."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int | bool) else str(value)
+
+
+def _read_json(path: Path, gpkg: Path) -> dict[str, Any]:
+    if not path.is_file():
+        cure = "Keep the two together: it holds the limits the plan was solved for."
+        raise InputError(
+            f"there is no {path.name} beside {gpkg}. {cure}",
+            [Finding("file-missing", "error", (str(path),), None, None, cure)],
+        )
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        cure = "Restore it, or solve again."
+        raise InputError(
+            f"{path} cannot be read: {error}. {cure}",
+            [Finding("file-unreadable", "error", (str(path),), str(error), None, cure)],
+        ) from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise InputError(f"{path} is not the plan.json of gridopt. Restore it, or solve again.")
+    if document.get("schema_version") != SCHEMA_VERSION:
+        raise InputError(
+            f"{path} has schema version {document.get('schema_version')}, this gridopt reads {SCHEMA_VERSION}. "
+            "Use the version of gridopt that wrote it, or solve again."
+        )
+    if "problem" not in document:
+        raise InputError(
+            f"{path} tells of a run that found no plan ({document.get('status')}: {document.get('reason')}); "
+            f"{gpkg.name} is from before. Solve again."
+        )
+    return document
+
+
+def _write_assignment(path: Path, plan: Plan) -> None:
+    """CSV with the columns unit and grid, UTF-8, text quoted where it has to be."""
+    plan.to_series().to_csv(path, index=True, encoding="utf-8", lineterminator="\n")
+
+
+def _index(ids: Any) -> pd.Index:
+    import pandas as pd
+
+    return pd.Index(ids, name="unit")

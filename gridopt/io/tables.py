@@ -1,0 +1,422 @@
+"""Vector layers and tables, by suffix, with ``FILE[:layer]``; what is missing is named, and the nearest offered."""
+
+from __future__ import annotations
+
+import csv
+import io as text_io
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from gridopt._validate import as_ids, nearest_names
+from gridopt.errors import Finding, GeometryError, InputError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+__all__ = ["existing_file", "read_layer", "read_table", "read_units", "split_layer"]
+
+VECTOR = {
+    ".gpkg": "GeoPackage",
+    ".geojson": "GeoJSON",
+    ".json": "GeoJSON",
+    ".shp": "Shapefile",
+    ".parquet": "GeoParquet",
+    ".geoparquet": "GeoParquet",
+}
+TEXT = {".csv": "CSV"}
+KNOWN = ".gpkg, .geojson, .parquet, .shp or .csv"
+LON_LAT = (("lon", "lat"), ("longitude", "latitude"), ("lng", "lat"))
+"""Pairs of CSV columns read as points in EPSG:4326."""
+SHAPES = {
+    "polygon": {"Polygon", "MultiPolygon"},
+    "line": {"LineString", "MultiLineString", "LinearRing"},
+    "point": {"Point", "MultiPoint"},
+}
+INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
+NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)?(\.\d*)?([eE][-+]?\d+)?")
+"""Numbers without leading zeros: a column holding ``007`` is text."""
+
+
+def split_layer(source: str | os.PathLike[str]) -> tuple[Path, str | None]:
+    """
+    Split ``FILE[:layer]``; a file whose own name has the colon wins, and so does a drive letter.
+
+    Examples
+    --------
+    >>> split_layer("city.gpkg:streets")
+    (PosixPath('city.gpkg'), 'streets')
+    >>> split_layer("city.gpkg")
+    (PosixPath('city.gpkg'), None)
+    """
+    text = os.fspath(source)
+    head, colon, tail = text.rpartition(":")
+    if not colon or not tail or len(head) < 2 or "/" in tail or "\\" in tail or os.path.exists(text):
+        return Path(text), None
+    return Path(head), tail
+
+
+def existing_file(path: str | os.PathLike[str], what: str) -> Path:
+    """
+    Return `path` when it is a file that exists.
+
+    Raises
+    ------
+    InputError
+        If it does not exist (the nearest names of its folder are offered) or is a folder.
+    """
+    file = Path(path)
+    if file.is_file():
+        return file
+    if file.is_dir():
+        cure = "Name a file in it."
+        why = "is a folder"
+    elif not file.parent.is_dir():
+        why = f"does not exist: there is no folder {file.parent}"
+        cure = "Correct the path."
+    else:
+        why = "does not exist"
+        names = sorted(p.name for p in file.parent.iterdir() if p.is_file() and not p.name.startswith("."))
+        same = [n for n in names if Path(n).suffix == file.suffix]
+        cure = nearest_names(file.name, same or names) if names else f"The folder {file.parent} holds no files."
+    raise InputError(
+        f"{what} file {file} {why}. {cure}", [Finding("file-missing", "error", (str(file),), None, None, cure)]
+    )
+
+
+def read_table(
+    source: str | os.PathLike[str], *, what: str = "table", columns: Sequence[str] = (), may_be_empty: bool = False
+) -> pd.DataFrame:
+    r"""
+    Read a layer or table as it is; the format follows from the suffix.
+
+    Parameters
+    ----------
+    source : str or path
+        ``FILE`` or ``FILE:layer``. GeoPackage, GeoJSON, GeoParquet, Shapefile, CSV.
+    what : str
+        What the table is for, in messages: ``"units"``, ``"streets"``.
+    columns : sequence of str
+        Columns that must be there.
+    may_be_empty : bool
+        Whether a table without rows is no error.
+
+    Returns
+    -------
+    GeoDataFrame or DataFrame
+        A GeoDataFrame where there is geometry (of a CSV: columns ``lon`` and ``lat``). A CSV may start with a byte
+        order mark; its columns stay text unless every value is a number without leading zeros.
+
+    Raises
+    ------
+    InputError
+        If the file, layer or a column does not exist (the nearest are offered), the layer is empty, or the file
+        cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.csv"
+    >>> _ = path.write_text("id,n\n007,5\n")
+    >>> read_table(path).to_dict("records")
+    [{'id': '007', 'n': 5}]
+    """
+    path, layer = split_layer(source)
+    suffix = path.suffix.lower()
+    if suffix not in VECTOR and suffix not in TEXT:
+        existing_file(path, what)
+        cure = f"Use {KNOWN}; the format follows from the suffix."
+        raise InputError(
+            f"{what} file {path} has the suffix {suffix!r}, which is not a known table format. {cure}",
+            [Finding("format-unknown", "error", (str(path),), suffix, None, cure)],
+        )
+    existing_file(path, what)
+    if suffix in TEXT:
+        _no_layers(path, layer, what)
+        table = _read_csv(path, what)
+    elif suffix in (".parquet", ".geoparquet"):
+        _no_layers(path, layer, what)
+        table = _read_parquet(path, what)
+    else:
+        table = _read_vector(path, layer, what)
+    name = f"{path}:{layer}" if layer else str(path)
+    if not len(table) and not may_be_empty:
+        cure = "Choose another layer, or fill this one."
+        raise InputError(
+            f"{what} layer {name} is empty: it has no rows. {cure}",
+            [Finding("layer-empty", "error", (name,), 0, 1, cure)],
+        )
+    need_columns(table, columns, what, name)
+    return table
+
+
+def read_layer(
+    source: str | os.PathLike[str], *, what: str, shapes: Sequence[str], columns: Sequence[str] = ()
+) -> gpd.GeoDataFrame:
+    r"""
+    Read a layer that must have geometry of one of the kinds ``"polygon"``, ``"line"``, ``"point"``.
+
+    Missing, empty and invalid geometry passes, and so does a missing coordinate system: what these mean is decided
+    where the shapes are used.
+
+    Raises
+    ------
+    GeometryError
+        If the table has no geometry, or geometry of other kinds.
+    InputError
+        As `read_table`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "shops.csv"
+    >>> _ = path.write_text("name,lon,lat\nA,121.5,25.1\n")
+    >>> read_layer(path, what="objects", shapes=("point",)).geometry[0].x
+    121.5
+    """
+    import geopandas as gpd
+
+    table = read_table(source, what=what, columns=columns)
+    if not isinstance(table, gpd.GeoDataFrame):
+        cure = f"Give a layer of {_or(shapes)}s" + (
+            ", or a CSV with the columns lon and lat." if "point" in shapes else "."
+        )
+        raise GeometryError(
+            f"{what} {source} has no geometry, only the columns {', '.join(map(str, table.columns[:12]))}. {cure}",
+            [Finding("geometry-missing", "error", (str(source),), None, None, cure)],
+        )
+    kinds = table.geometry.geom_type
+    allowed = set().union(*(SHAPES[s] for s in shapes))
+    odd = table[kinds.notna() & ~kinds.isin(allowed)]
+    if len(odd):
+        found = ", ".join(sorted(set(odd.geometry.geom_type)))
+        cure = f"Give {_or(shapes)}s here; filter or convert the others."
+        raise GeometryError(
+            f"{what} {source}: {len(odd)} of {len(table)} rows are {found} (first: row {odd.index[0]}), "
+            f"not {_or(shapes)}s. {cure}",
+            [Finding("geometry-kind", "error", (str(source),), found, _or(shapes), cure)],
+        )
+    return table
+
+
+def read_units(
+    source: str | os.PathLike[str], *, id_column: str | None = None, columns: Sequence[str] = ()
+) -> gpd.GeoDataFrame:
+    """
+    Read polygons as units: the index ``"unit"`` holds their ids, all columns stay.
+
+    Parameters
+    ----------
+    source : str or path
+        ``FILE`` or ``FILE:layer``; a plan or a result of ``gridopt blocks`` may be given without ``:units``.
+    id_column : str, optional
+        Column of unit ids, text or integers. Default: the column ``unit``; without it rows are numbered from 1.
+    columns : sequence of str
+        Columns that must be there.
+
+    Raises
+    ------
+    InputError
+        As `read_layer`; also if ids are missing or repeated, named by row or id.
+
+    Examples
+    --------
+    >>> import geopandas as gpd, shapely, tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "units.gpkg"
+    >>> gpd.GeoDataFrame({"block": ["007"]}, geometry=[shapely.box(0, 0, 9, 9)], crs=32651).to_file(path)
+    >>> read_units(path, id_column="block").index.tolist()
+    ['007']
+    """
+    name = "unit" if id_column is None else id_column
+    table = read_layer(
+        source, what="units", shapes=("polygon",), columns=[*([id_column] if id_column else []), *columns]
+    )
+    if name in table.columns:
+        ids = as_ids(_whole(table[name]))
+        table.index = _index(ids)
+        return table.drop(columns="unit") if name == "unit" else table
+    table.index = _index(np.arange(1, len(table) + 1, dtype=np.int64))
+    return table
+
+
+def need_columns(table: pd.DataFrame, columns: Sequence[str], what: str, name: str) -> None:
+    """Raise `InputError` that offers the nearest names when `table` lacks a column."""
+    known = [str(c) for c in table.columns if c != getattr(table, "_geometry_column_name", None)]
+    for column in columns:
+        if column not in known:
+            cure = nearest_names(column, known)
+            raise InputError(
+                f"{what} {name} has no column {column!r}. {cure}",
+                [Finding("column-missing", "error", (column,), None, None, cure)],
+            )
+
+
+# ---- formats --------------------------------------------------------------------------------------------------------
+
+
+def _read_vector(path: Path, layer: str | None, what: str) -> pd.DataFrame:
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    try:
+        layers = [str(row[0]) for row in pyogrio.list_layers(path)]
+    except (DataSourceError, DataLayerError, OSError) as error:
+        _unreadable(path, what, error)
+    if not layers:
+        cure = "Choose another file."
+        raise InputError(
+            f"{what} file {path} has no layers. {cure}", [Finding("layer-empty", "error", (str(path),), 0, 1, cure)]
+        )
+    chosen = _choose_layer(path, layers, layer, what)
+    try:
+        return pyogrio.read_dataframe(path, layer=chosen)
+    except (DataSourceError, DataLayerError, OSError, ValueError, RuntimeError) as error:
+        _unreadable(path, what, error)
+
+
+def _choose_layer(path: Path, layers: list[str], layer: str | None, what: str) -> str:
+    if layer is not None:
+        if layer in layers:
+            return layer
+        cure = nearest_names(layer, layers)
+        raise InputError(
+            f"{what} file {path} has no layer {layer!r}. {cure}",
+            [Finding("layer-missing", "error", (layer,), None, None, cure)],
+        )
+    if len(layers) == 1:
+        return layers[0]
+    if what in layers:
+        return what
+    cure = f"Say which: {path}:{layers[0]}. {nearest_names(what, layers)}"
+    raise InputError(
+        f"{what} file {path} has {len(layers)} layers. {cure}",
+        [Finding("layer-ambiguous", "error", (str(path),), len(layers), 1, cure)],
+    )
+
+
+def _read_parquet(path: Path, what: str) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        cure = "Install pyarrow, or convert it to GeoPackage."
+        raise InputError(f"{what} file {path} is Parquet, and pyarrow is not installed. {cure}") from error
+    import geopandas as gpd
+
+    try:
+        if b"geo" in (parquet.read_schema(path).metadata or {}):
+            table: pd.DataFrame = gpd.read_parquet(path)
+        else:
+            table = pd.read_parquet(path)
+    except (OSError, ValueError, KeyError) as error:
+        _unreadable(path, what, error)
+    named = [n for n in table.index.names if n is not None]
+    return table.reset_index() if named else table.reset_index(drop=True)
+
+
+def _read_csv(path: Path, what: str) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        raw = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        cure = 'Save it as "CSV UTF-8".'
+        raise InputError(
+            f"{what} file {path} is not UTF-8 text (byte 0x{error.object[error.start]:02x} at position {error.start}). "
+            f"{cure}",
+            [Finding("file-unreadable", "error", (str(path),), "not UTF-8", None, cure)],
+        ) from error
+    except OSError as error:
+        _unreadable(path, what, error)
+    rows = [row for row in csv.reader(text_io.StringIO(raw, newline="")) if row]
+    if not rows:
+        cure = "A CSV table starts with a line of column names."
+        raise InputError(
+            f"{what} file {path} is empty. {cure}", [Finding("layer-empty", "error", (str(path),), 0, 1, cure)]
+        )
+    header = [name.strip() for name in rows[0]]
+    if len(header) == 1 and ";" in header[0]:
+        raise InputError(f"{what} file {path} is separated by semicolons. Save it with commas between the columns.")
+    ragged = next((i for i, row in enumerate(rows) if len(row) != len(header)), None)
+    if ragged is not None:
+        cure = "Put text that holds commas in double quotes."
+        raise InputError(
+            f"{what} file {path}: row {ragged} has {len(rows[ragged])} columns, the header has {len(header)}. {cure}",
+            [Finding("file-unreadable", "error", (str(path),), f"row {ragged}", None, cure)],
+        )
+    if len(set(header)) < len(header):
+        twice = sorted({n for n in header if header.count(n) > 1})
+        raise InputError(f"{what} file {path} has the column {twice[0]!r} more than once. Rename one of them.")
+    body = list(zip(*rows[1:])) if len(rows) > 1 else [()] * len(header)
+    table = pd.DataFrame({name: _column(values) for name, values in zip(header, body)})
+    return _with_points(table)
+
+
+def _column(values: Sequence[str]) -> Any:
+    """Numbers where every value is one without leading zeros, else text; blank is missing."""
+    import pandas as pd
+
+    stripped = [v.strip() for v in values]
+    filled = [v for v in stripped if v]
+    if filled and all(INTEGER.fullmatch(v) for v in filled):
+        if len(filled) == len(stripped):
+            return np.array([int(v) for v in stripped], dtype=np.int64)
+        return pd.array([int(v) if v else None for v in stripped], dtype="Int64")
+    if filled and all(NUMBER.fullmatch(v) and any(c.isdigit() for c in v) for v in filled):
+        return np.array([float(v) if v else np.nan for v in stripped])
+    return np.array([v if v else None for v in stripped], dtype=object)
+
+
+def _with_points(table: pd.DataFrame) -> pd.DataFrame:
+    folded = {str(c).casefold(): c for c in table.columns}
+    for lon, lat in LON_LAT:
+        if lon in folded and lat in folded and all(table[folded[c]].dtype.kind in "if" for c in (lon, lat)):
+            import geopandas as gpd
+
+            points = gpd.points_from_xy(table[folded[lon]], table[folded[lat]])
+            return gpd.GeoDataFrame(table, geometry=points, crs="EPSG:4326")
+    return table
+
+
+def _no_layers(path: Path, layer: str | None, what: str) -> None:
+    if layer is not None:
+        cure = f"Give {path} alone."
+        raise InputError(
+            f"{what} file {path} has no layers, but layer {layer!r} is asked for. {cure}",
+            [Finding("layer-missing", "error", (layer,), None, None, cure)],
+        )
+
+
+def _unreadable(path: Path, what: str, error: Exception) -> NoReturn:
+    suffix = path.suffix.lower()
+    kind = VECTOR.get(suffix) or TEXT.get(suffix, "file")
+    why = " ".join(str(error).split())[:200]
+    cure = "It may be damaged or cut short: open it in a GIS, or copy it again."
+    raise InputError(
+        f"{what} file {path} cannot be read as {kind}: {why}. {cure}",
+        [Finding("file-unreadable", "error", (str(path),), why, None, cure)],
+    ) from error
+
+
+def _whole(column: pd.Series) -> Any:
+    """Ids that a format stored as floating point, back as integers where all are whole."""
+    values = column.to_numpy()
+    if values.dtype.kind == "f" and np.isfinite(values).all() and (values == np.rint(values)).all():
+        return values.astype(np.int64)
+    return column.astype(object).where(column.notna(), None).to_numpy()
+
+
+def _index(ids: Any) -> pd.Index:
+    import pandas as pd
+
+    return pd.Index(ids, name="unit")
+
+
+def _or(words: Sequence[str]) -> str:
+    return " or ".join(words)
