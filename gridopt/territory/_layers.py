@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from gridopt.errors import Finding, GeometryError, name_ids
 
-__all__ = ["LINES", "POINTS", "POLYGONS", "as_layer", "check_layer"]
+__all__ = ["LINES", "POLYGONS", "as_layer", "check_layer", "is_null"]
 
-POINTS = ("Point", "MultiPoint")
 LINES = ("LineString", "LinearRing", "MultiLineString")
 POLYGONS = ("Polygon", "MultiPolygon")
 
@@ -82,3 +81,10 @@ def _refuse(layer: Any, what: str, bad: NDArray[np.bool_], fault: str, cure: str
         f"{len(ids)} of {len(layer)} rows of {what} {fault} (first: {name_ids(ids)}{where}). {cure}",
         [Finding(code, "error", tuple(ids[:50]), reason or None, None, cure)],
     )
+
+
+def is_null(value: Any) -> bool:
+    """Tell whether a cell has no value: None, NaN, pandas' NA or NaT."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float) and value != value

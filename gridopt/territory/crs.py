@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     Layer = TypeVar("Layer", gpd.GeoDataFrame, gpd.GeoSeries)
 
-__all__ = ["to_metric", "to_same_metric"]
+__all__ = ["to_crs_of", "to_metric", "to_same_metric"]
 
 MAX_DISTORTION = 0.02
 """Largest error of areas a projected system may have and still be measured in; Web Mercator has 0.8 at Boston."""
@@ -107,18 +108,75 @@ def to_same_metric(
     target, findings = _choose_target(known, crs)
     projected: dict[str, Any] = dict(layers)
     for name, layer in known.items():
-        if layer.crs is None:
-            findings.append(_no_crs(name, layer, target))
-            projected[name] = layer if target is None else _flat(layer).set_crs(target)
-        else:
-            projected[name] = layer if layer.crs == target else _reproject(name, layer, target)
-            if layer.crs != target and not any(name in f.ids for f in findings):
-                findings.append(_reprojected(name, layer, target, "info"))
-        projected[name] = _flat(projected[name])
-    said = [f for f in findings if f.severity == "warning"]
-    if said:
-        warnings.warn(" ".join(_sentence(f) for f in said), UserWarning, stacklevel=3)
+        projected[name], said = _move(name, layer, target)
+        findings += [f for f in said if not any(f.ids == g.ids for g in findings)]
+    _warn(findings)
     return projected, target, tuple(findings)
+
+
+def to_crs_of(layer: Layer, crs: Any, *, what: str = "layer") -> tuple[Layer, tuple[Finding, ...]]:
+    """
+    Bring a layer to the very coordinate system of another one, whatever that measures in.
+
+    Parameters
+    ----------
+    layer : GeoDataFrame or GeoSeries
+        Not modified. Heights (z) are dropped.
+    crs : pyproj.CRS or None
+        The system of the other layer; None when it has none.
+    what : str
+        What the layer is called in messages.
+
+    Returns
+    -------
+    layer : GeoDataFrame or GeoSeries
+    findings : tuple of Finding
+
+    Raises
+    ------
+    GeometryError
+        As `to_same_metric`; or if only the other layer has no coordinate system.
+
+    Examples
+    --------
+    >>> import geopandas as gpd, shapely
+    >>> moved, findings = to_crs_of(gpd.GeoSeries([shapely.Point(-71.1, 42.4)], crs="EPSG:4326"), "EPSG:26986")
+    >>> moved.crs.to_epsg(), findings[0].severity
+    (26986, 'info')
+    """
+    import pyproj
+
+    target = None if crs is None else pyproj.CRS.from_user_input(crs)
+    if target is None and layer.crs is not None:
+        raise GeometryError(
+            f"{what} is in {_name(layer.crs)}, but the layer it is to meet has no coordinate system. "
+            "Set that layer's system with set_crs()."
+        )
+    if target is None:
+        return _flat(layer), ()
+    moved, findings = _move(what, layer, target)
+    _warn(findings)
+    return moved, tuple(findings)
+
+
+def _move(name: str, layer: Any, target: Any) -> tuple[Any, list[Finding]]:
+    if layer.crs is None:
+        finding = _no_crs(name, layer, target)
+        return _flat(layer if target is None else layer.set_crs(target)), [finding]
+    if layer.crs == target:
+        return _flat(layer), []
+    return _flat(_reproject(name, layer, target)), [_reprojected(name, layer, target, "info")]
+
+
+def _warn(findings: list[Finding]) -> None:
+    """Warn once, at the line of the caller outside gridopt."""
+    said = [f for f in findings if f.severity == "warning"]
+    if not said:
+        return
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("gridopt."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(" ".join(_sentence(f) for f in said), UserWarning, stacklevel=level)
 
 
 def _choose_target(known: Mapping[str, Any], crs: Any) -> tuple[pyproj.CRS | None, list[Finding]]:
@@ -223,13 +281,13 @@ def _check_degrees(name: str, layer: Any) -> None:
 def _no_crs(name: str, layer: Any, target: Any) -> Finding:
     bounds = layer.total_bounds
     is_like_degrees = bool(np.all(np.abs(bounds[[0, 2]]) <= 180) and np.all(np.abs(bounds[[1, 3]]) <= 90))
-    if is_like_degrees and target is not None:
+    if is_like_degrees and target is not None and not target.is_geographic:
         raise GeometryError(
             f"{name} has no coordinate system, and its bounds {_bounds(layer)} look like degrees, while the work is "
             f'done in {_name(target)}. Set its system, as in {name}.set_crs("EPSG:4326").',
             [Finding("no-crs", "error", (name,), None, None, "Set the coordinate system of the layer.")],
         )
-    where = "metres" if target is None else f"metres of {_name(target)}"
+    where = "metres" if target is None else f"those of {_name(target)}"
     cure = f"Its coordinates are taken as {where}; set its coordinate system if they are not."
     return Finding("no-crs", "warning", (name,), None, None, cure)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gridopt._validate import nearest_names
 from gridopt.errors import Finding, InputError, name_ids
+from gridopt.territory._layers import is_null
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -201,14 +202,7 @@ def is_tunnel(streets: gpd.GeoDataFrame | gpd.GeoSeries) -> NDArray[np.bool_]:
 
 
 def _text(value: Any) -> str:
-    return "" if _is_null(value) else str(value).strip()
-
-
-def _is_null(value: Any) -> bool:
-    """None, NaN and pandas' NA: what has no value, or does not equal itself."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, float) and value != value
+    return "" if is_null(value) else str(value).strip()
 
 
 def _unique_values(values: list[Any]) -> tuple[NDArray[np.int64], list[Hashable]]:
@@ -216,7 +210,7 @@ def _unique_values(values: list[Any]) -> tuple[NDArray[np.int64], list[Hashable]
     where: dict[Hashable, int] = {}
     codes = np.empty(len(values), dtype=np.int64)
     for i, value in enumerate(values):
-        key: Any = None if _is_null(value) else tuple(value) if isinstance(value, list | set | np.ndarray) else value
+        key: Any = None if is_null(value) else tuple(value) if isinstance(value, list | set | np.ndarray) else value
         codes[i] = where.setdefault(key, len(where))
     return codes, list(where)
 
@@ -229,7 +223,7 @@ def _checked_table(classes: Mapping[Any, str] | None, factors: Mapping[str, int]
     for value, name in classes.items():
         if name not in factors:
             raise InputError(f"classes[{value!r}] is {name!r}, which is no class. {nearest_names(str(name), factors)}")
-        table[None if _is_null(value) else value] = name
+        table[None if is_null(value) else value] = name
     return table
 
 

@@ -1,0 +1,329 @@
+"""Locate objects in units: each object in exactly one unit, counts per unit, and who lies outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt._validate import nearest_names
+from gridopt.errors import Finding, GeometryError, InputError, name_ids
+from gridopt.territory._layers import POLYGONS, as_layer, check_layer, is_null
+from gridopt.territory.crs import to_crs_of
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+__all__ = ["Located", "locate"]
+
+NO_CLASS = "(none)"
+"""Column of the objects whose class is missing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """
+    Where objects are.
+
+    Parameters
+    ----------
+    unit_of : Series
+        Object id -> unit id, for the objects that lie in a unit, in the order given; for several layers the index has
+        two levels, ``layer`` and ``object``.
+    counts : Series or DataFrame
+        Per unit, all units in their order, zeros included: numbers of objects (int64), or sums of their weights (int64
+        or float64 like the column). A Series for one column, a DataFrame for several.
+    outside : tuple
+        Ids of the objects in no unit, or without a place; ``(layer, id)`` for several layers.
+    findings : tuple of Finding
+        Objects outside, without a place or class; ties on borders.
+    """
+
+    unit_of: pd.Series
+    counts: pd.Series | pd.DataFrame
+    outside: tuple[Any, ...]
+    findings: tuple[Finding, ...] = field(default=())
+
+
+class _Found(NamedTuple):
+    unit: NDArray[np.int64]
+    columns: dict[str, NDArray[Any]]
+    findings: list[Finding]
+
+
+def locate(
+    blocks: gpd.GeoDataFrame | gpd.GeoSeries,
+    objects: Any,
+    *,
+    weight: str | Sequence[str] | Mapping[str, Any] | None = None,
+    class_column: str | Mapping[str, str] | None = None,
+    by: Literal["point", "share"] = "point",
+) -> Located:
+    """
+    Put each object into exactly one unit, and count.
+
+    Parameters
+    ----------
+    blocks : GeoDataFrame or GeoSeries
+        Units; polygons, index = unit id.
+    objects : GeoDataFrame, GeoSeries, or mapping of str to these
+        Households, shops, parcels …; index = object id. A mapping holds one layer per kind of object. Another
+        coordinate system than that of the units is converted. Objects without geometry are reported as outside.
+    weight : str, sequence of str or mapping, optional
+        Columns to sum instead of counting objects, such as ``"persons"``. For several layers a mapping from layer to
+        column; layers it does not name are counted.
+    class_column : str or mapping of str to str, optional
+        Column whose values get one column of counts each, such as a risk grade. For several layers a mapping.
+    by : {"point", "share"}
+        Where a line or polygon lies: ``"point"`` takes a point on it, ``"share"`` the unit with the largest part of it
+        (area, or length of lines). Points are the same either way.
+
+    Returns
+    -------
+    Located
+        Conservation holds: objects = ``len(unit_of) + len(outside)``. The columns of `counts` are ``"count"`` or the
+        weight columns; the class values, joined to several weight columns as ``"weight:value"``; for several layers
+        the name of the layer, and ``"layer:value"`` and so on where a layer has more than one column.
+
+    Raises
+    ------
+    InputError
+        If ids repeat, a column does not exist, or weights are not numbers, missing, infinite or negative.
+    GeometryError
+        If units are not polygons, coordinate systems do not match, or a share of an invalid polygon is asked for.
+
+    Notes
+    -----
+    An object on a border, or in units that overlap, goes to the unit that comes first in `blocks`, so the result does
+    not depend on the order of the objects. Points are indexed and asked for by prepared polygons: O(p log p), 10⁶
+    points in 837 blocks take some seconds.
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> from shapely import Point, box
+    >>> blocks = gpd.GeoSeries([box(0, 0, 10, 10), box(10, 0, 20, 10)], index=["B1", "B2"])
+    >>> shops = gpd.GeoSeries([Point(3, 3), Point(10, 5), Point(12, 9), Point(50, 50)], index=["a", "b", "c", "d"])
+    >>> found = locate(blocks, shops)
+    >>> found.unit_of.to_dict(), found.counts.to_dict(), found.outside
+    ({'a': 'B1', 'b': 'B1', 'c': 'B2'}, {'B1': 2, 'B2': 1}, ('d',))
+    """
+    units = as_layer(blocks, "blocks")
+    check_layer(units, "blocks", POLYGONS, valid=by == "share")
+    _check_ids(units.index, "blocks")
+    if by not in ("point", "share"):
+        raise InputError(f'by is {by!r}; say "point" or "share".')
+    if not isinstance(objects, Mapping):
+        layer = as_layer(objects, "objects", units.crs)
+        found = _locate_layer(units, layer, "objects", weight, class_column, by)
+        return _one_layer(units, layer, found)
+    layers = {str(name): as_layer(layer, str(name), units.crs) for name, layer in objects.items()}
+    if not layers:
+        raise InputError("objects is an empty mapping. Give at least one layer.")
+    weights, class_columns = _per_layer(weight, layers, "weight"), _per_layer(class_column, layers, "class_column")
+    located = {
+        name: _locate_layer(units, layer, name, weights.get(name), class_columns.get(name), by)
+        for name, layer in layers.items()
+    }
+    return _many_layers(units, layers, located)
+
+
+def _per_layer(value: Any, layers: Mapping[str, Any], what: str) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InputError(
+            f"{what}={value!r} with several layers: give a mapping such as {{{next(iter(layers))!r}: {value!r}}}."
+        )
+    for name in value:
+        if name not in layers:
+            raise InputError(f"{what} names the layer {name!r}. {nearest_names(str(name), layers)}")
+    return value
+
+
+def _check_ids(index: Any, what: str) -> None:
+    if not index.is_unique:
+        twice = index[index.duplicated()].unique().tolist()
+        raise InputError(
+            f"{len(twice)} ids of {what} occur more than once (first: {name_ids(twice)}). "
+            f"Set an index that is unique, or number the rows with reset_index().",
+            [Finding("duplicate-id", "error", tuple(twice[:50]), None, 1, "Set an index that is unique.")],
+        )
+
+
+def _locate_layer(units: Any, layer: Any, what: str, weight: Any, class_column: Any, by: str) -> _Found:
+    import shapely
+
+    _check_ids(layer.index, what)
+    columns, findings = _columns(layer, what, weight, class_column)
+    shapes = layer.geometry.to_numpy()
+    placed = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    unit = np.full(len(layer), -1, dtype=np.int64)
+    if placed.any():
+        moved, said = to_crs_of(layer.geometry[placed], units.crs, what=what)
+        if by == "share":
+            _check_valid(moved, what)
+        unit[placed], n_ties = _positions(units.geometry.to_numpy(), moved.to_numpy(), by)
+        findings += said
+        if n_ties:
+            cure = "They lie on a border or in units that overlap, and went to the first of these units."
+            findings.append(Finding("in-several-units", "info", (what,), n_ties, None, cure))
+    if not placed.all():
+        ids = tuple(layer.index[~placed].tolist())
+        cure = f"These {what} have no place; they count as outside."
+        findings.append(Finding("no-geometry", "warning", ids, len(ids), None, cure))
+    lost = placed & (unit < 0)
+    if lost.any():
+        ids = tuple(layer.index[lost].tolist())
+        cure = f"These {what} lie in no unit and count nowhere; correct their place or widen the boundary."
+        findings.append(Finding("outside", "warning", ids, len(ids), None, cure))
+    return _Found(unit, columns, findings)
+
+
+def _check_valid(shapes: Any, what: str) -> None:
+    bad = ~shapes.is_valid.to_numpy()
+    if bad.any():
+        ids = shapes.index[bad].tolist()
+        cure = 'Mend them with make_valid(), or locate them by a point on them with by="point".'
+        raise GeometryError(
+            f"{len(ids)} rows of {what} are invalid, so shares cannot be measured (first: {name_ids(ids)}). {cure}",
+            [Finding("invalid-geometry", "error", tuple(ids[:50]), None, None, cure)],
+        )
+
+
+def _positions(polygons: NDArray[Any], shapes: NDArray[Any], by: str) -> tuple[NDArray[np.int64], int]:
+    """Position of the unit of each shape, -1 outside; and how many points had more than one to choose from."""
+    import shapely
+
+    unit = np.full(len(shapes), -1, dtype=np.int64)
+    is_wide = (shapely.get_dimensions(shapes) > 0) & (by == "share")
+    if is_wide.any():
+        unit[is_wide] = _largest_share(polygons, shapes[is_wide])
+    points = shapes[~is_wide]
+    if len(points) == 0:
+        return unit, 0
+    is_single = shapely.get_type_id(points) == shapely.GeometryType.POINT
+    if not is_single.all():
+        points = np.where(is_single, points, shapely.point_on_surface(points))
+    u, s = shapely.STRtree(points).query(polygons, predicate="intersects")
+    first = np.full(len(points), len(polygons), dtype=np.int64)
+    np.minimum.at(first, s, u)
+    unit[~is_wide] = np.where(first < len(polygons), first, -1)
+    return unit, int((np.bincount(s, minlength=1) > 1).sum())
+
+
+def _largest_share(polygons: NDArray[Any], shapes: NDArray[Any]) -> NDArray[np.int64]:
+    """Position of the unit that holds most of each line or polygon, the first of equals; -1 where none holds any."""
+    import shapely
+
+    tree = shapely.STRtree(shapes)
+    first = np.full(len(shapes), len(polygons), dtype=np.int64)
+    u, s = tree.query(polygons, predicate="covers")
+    np.minimum.at(first, s, u)
+    u, s = tree.query(polygons, predicate="intersects")
+    divided = first[s] == len(polygons)
+    u, s = u[divided], s[divided]
+    common = shapely.intersection(shapes[s], polygons[u])
+    part = np.where(shapely.get_dimensions(shapes[s]) == 2, shapely.area(common), shapely.length(common))
+    u, s, part = u[part > 0], s[part > 0], part[part > 0]
+    order = np.lexsort((u, -part, s))
+    best = order[np.diff(s[order], prepend=-1) > 0]
+    first[s[best]] = u[best]
+    return np.where(first < len(polygons), first, -1)
+
+
+def _columns(
+    layer: Any, what: str, weight: Any, class_column: str | None
+) -> tuple[dict[str, NDArray[Any]], list[Finding]]:
+    """What each object adds to each column of counts, before classes are spread; plain columns have no prefix."""
+    names = [] if weight is None else [weight] if isinstance(weight, str) else list(weight)
+    values = {name: _weights(layer, name, what) for name in names} or {"count": np.ones(len(layer), dtype=np.int64)}
+    if class_column is None:
+        return values, []
+    text = [NO_CLASS if is_null(v) else str(v) for v in _column(layer, class_column, what).tolist()]
+    kind, code = np.unique(np.array(text, dtype=str), return_inverse=True)
+    spread = {
+        (str(k) if len(values) == 1 else f"{name}:{k}"): np.where(code == i, value, value.dtype.type(0))
+        for name, value in values.items()
+        for i, k in enumerate(kind)
+    }
+    n_null = text.count(NO_CLASS)
+    if not n_null:
+        return spread, []
+    cure = f"Their {class_column!r} is missing; they are counted in the column {NO_CLASS!r}."
+    return spread, [Finding("no-class", "warning", (what,), n_null, None, cure)]
+
+
+def _column(layer: Any, name: str, what: str) -> Any:
+    columns = layer.columns if layer.ndim == 2 else ()
+    if name not in columns:
+        raise InputError(f"{name!r} is not a column of {what}. {nearest_names(str(name), columns)}")
+    return layer[name]
+
+
+def _weights(layer: Any, name: str, what: str) -> NDArray[Any]:
+    column = _column(layer, name, what)
+    if column.dtype.kind in "iub" and not column.isna().any():
+        numbers = column.to_numpy(dtype=np.int64)
+    else:
+        try:
+            numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"weight column {name!r} of {what} is not numeric ({error}). Convert it to numbers."
+            ) from error
+    bad = ~np.isfinite(numbers) | (numbers < 0)
+    if bad.any():
+        ids = layer.index[bad].tolist()
+        cure = "A weight is a finite number of at least 0: fill or correct them."
+        raise InputError(
+            f"{len(ids)} values of weight column {name!r} of {what} are missing, infinite or negative "
+            f"(first: {name_ids(ids)}, {numbers[bad][0]}). {cure}",
+            [Finding("bad-weight", "error", tuple(ids[:50]), float(numbers[bad][0]), 0, cure)],
+        )
+    return numbers
+
+
+def _sum(unit: NDArray[np.int64], values: NDArray[Any], n_units: int) -> NDArray[Any]:
+    total = np.zeros(n_units, dtype=values.dtype)
+    np.add.at(total, unit[unit >= 0], values[unit >= 0])
+    return total
+
+
+def _table(units: Any, columns: Mapping[str, NDArray[Any]]) -> Any:
+    import pandas as pd
+
+    index = units.index.rename("unit")
+    if len(columns) == 1:
+        ((name, values),) = columns.items()
+        return pd.Series(values, index=index, name=name)
+    return pd.DataFrame(dict(columns), index=index)
+
+
+def _one_layer(units: Any, layer: Any, found: _Found) -> Located:
+    import pandas as pd
+
+    inside = found.unit >= 0
+    unit_of = pd.Series(units.index.take(found.unit[inside]), index=layer.index[inside], name="unit")
+    counts = _table(units, {name: _sum(found.unit, v, len(units)) for name, v in found.columns.items()})
+    return Located(unit_of, counts, tuple(layer.index[~inside].tolist()), tuple(found.findings))
+
+
+def _many_layers(units: Any, layers: Mapping[str, Any], located: Mapping[str, _Found]) -> Located:
+    import pandas as pd
+
+    single = {name: _one_layer(units, layer, located[name]) for name, layer in layers.items()}
+    unit_of = pd.concat({name: one.unit_of for name, one in single.items()}, names=["layer", "object"])
+    columns: dict[str, NDArray[Any]] = {}
+    for name, one in single.items():
+        if one.counts.ndim == 1 and len(located[name].columns) == 1:
+            columns[name] = one.counts.to_numpy()
+        else:
+            columns |= {f"{name}:{c}": one.counts[c].to_numpy() for c in one.counts.columns}
+    outside = tuple((name, i) for name, one in single.items() for i in one.outside)
+    counts = pd.DataFrame(columns, index=units.index.rename("unit"))
+    return Located(unit_of, counts, outside, tuple(f for one in single.values() for f in one.findings))
