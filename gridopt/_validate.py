@@ -53,6 +53,7 @@ def as_ids(values: Any, n: int | None = None, what: str = "unit") -> NDArray[Any
     ------
     InputError
         If ids are null, repeated, of mixed kind, neither text nor integers, or not `n` of them.
+
     """
     raw = np.asarray(values, dtype=object)
     if raw.ndim != 1 or (n is not None and len(raw) != n):
@@ -97,6 +98,7 @@ def positions_of(wanted: Sequence[Any] | NDArray[Any], ids: NDArray[Any], what: 
     ------
     InputError
         If some wanted id does not exist; the nearest existing id is offered.
+
     """
     where = {_plain(v): i for i, v in enumerate(ids)}
     found = [where.get(_plain(w), -1) for w in wanted]
@@ -104,7 +106,8 @@ def positions_of(wanted: Sequence[Any] | NDArray[Any], ids: NDArray[Any], what: 
     if missing:
         hint = nearest_names(str(missing[0]), ids)
         if not isinstance(missing[0], type(_plain(ids[0]))):
-            hint = f"Unit ids here are {type(_plain(ids[0])).__name__}, not {type(missing[0]).__name__}."
+            kinds = [("text" if isinstance(v, str) else type(v).__name__) for v in (_plain(ids[0]), missing[0])]
+            hint = f"Unit ids here are {kinds[0]}, not {kinds[1]}: convert the index."
         raise InputError(
             f"{len(missing)} ids in {what} are not units (first: {name_ids(missing)}). {hint}",
             [Finding("unknown-id", "error", tuple(missing[:50]), None, None, "Use ids of the units.")],
@@ -125,11 +128,12 @@ def as_fraction(value: Any, what: str) -> Fraction:
     --------
     >>> as_fraction(0.05, "tolerance")
     Fraction(1, 20)
+
     """
     try:
         return Fraction(str(value))
     except (ValueError, TypeError, ZeroDivisionError) as error:
-        raise InputError(f"{what} is {value!r}; give a finite number, such as 0.05.") from error
+        raise InputError(f"{what} is {value!r}; give a finite number.") from error
 
 
 def to_work_units(
@@ -155,6 +159,7 @@ def to_work_units(
     ------
     InputError
         If values are not numbers, missing, infinite, negative, too large, or all zero.
+
     """
     try:
         numbers = np.asarray(values, dtype=np.float64)

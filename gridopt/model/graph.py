@@ -183,9 +183,10 @@ class Graph:
         for name, column, least in (("length", length, 0), ("cost", cost, 1)):
             low = np.flatnonzero(column < least)
             if len(low):
-                u, v = (ids[i] for i in pairs[low[0]])
+                u, v = pairs[low[0]]
                 raise GraphError(
-                    f"{len(low)} edges have a {name} below {least} (first: {u!r} - {v!r}: {column[low[0]]}). "
+                    f"{len(low)} edges have a {name} below {least} (first: {name_ids(ids[[u]])} - "
+                    f"{name_ids(ids[[v]])}: {column[low[0]]}). "
                     f"Give each edge a {name} of at least {least}."
                 )
         if class_lengths is None:
@@ -474,6 +475,8 @@ def _check_edges(n: int, pairs: NDArray[np.int64], ids: NDArray[Any]) -> NDArray
     order = np.lexsort((high, low))
     same = np.flatnonzero((np.diff(low[order]) == 0) & (np.diff(high[order]) == 0))
     if len(same):
-        u, v = ids[low[order[same[0]]]], ids[high[order[same[0]]]]
-        raise GraphError(f"{len(same)} edges are given twice (first: {u!r} - {v!r}). Give each pair once.")
+        u, v = ids[low[order[same[:1]]]], ids[high[order[same[:1]]]]
+        raise GraphError(
+            f"{len(same)} edges are given twice (first: {name_ids(u)} - {name_ids(v)}). Give each pair once."
+        )
     return order

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt._validate import frozen
-from gridopt.errors import InputError
+from gridopt.errors import InputError, name_ids
 from gridopt.model.graph import components
 from gridopt.model.problem import Problem, grid_ids
 
@@ -67,8 +67,8 @@ class Plan:
         bad = np.flatnonzero((labels < 0) | (labels >= k))
         if len(bad):
             raise InputError(
-                f"{len(bad)} labels lie outside 0 … {k - 1} (first: unit {self.problem.graph.ids[bad[0]]!r} has "
-                f"{labels[bad[0]]}). A label is the number of a grid."
+                f"{len(bad)} labels lie outside 0 … {k - 1} (first: unit {name_ids(self.problem.graph.ids[bad[:1]])} "
+                f"has {labels[bad[0]]}). A label is the number of a grid."
             )
         if self.problem.interchangeable:
             object.__setattr__(self, "problem", _rows_as_labelled(self.problem, labels))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt._validate import as_fraction
-from gridopt.errors import Finding, InputError
+from gridopt.errors import Finding, InputError, name_ids
 from gridopt.model import Graph, Locks, Nesting, Problem
 from gridopt.model.graph import components
 from gridopt.rules.demand import check_choices, read_demand, read_incumbent, read_objective
@@ -155,8 +156,7 @@ def build_problem(
         soft=soft,
         parameters=_plain_parameters(asked),
     )
-    object.__setattr__(problem, "findings", (*graph.findings, *_tell(problem)))
-    return problem
+    return replace(problem, findings=(*graph.findings, *_tell(problem)))
 
 
 def _link_islands(graph: Graph, parent: NDArray[np.int64]) -> Graph:
@@ -190,8 +190,8 @@ def _link_islands(graph: Graph, parent: NDArray[np.int64]) -> Graph:
     linked = graph.with_links(links, cost=max(1, int(np.median(graph.cost)) if graph.n_edges else 1))
     ids = tuple(graph.ids[u].item() if hasattr(graph.ids[u], "item") else graph.ids[u] for u, _ in links)
     finding = Finding("islands-linked", "warning", ids, len(links), None, "Each was joined to its nearest neighbour.")
-    object.__setattr__(linked, "findings", (*graph.findings, finding))
-    return linked
+    warnings.warn(str(finding), stacklevel=3)
+    return replace(linked, findings=(*graph.findings, finding))
 
 
 def _unequal(
@@ -217,16 +217,18 @@ def _rows(regions: Regions, locks: ResolvedLocks, graph: Graph) -> NDArray[np.in
     k = sum(regions.n_grids)
     rows = np.full(k, -1, dtype=np.int32)
     left = list(regions.n_grids)
-    claims = [(grid, r, "frozen") for r, grid in enumerate(regions.frozen_grid) if grid >= 0]
+    claims: list[tuple[int, int, Any]] = [
+        (grid, r, "frozen") for r, grid in enumerate(regions.frozen_grid) if grid >= 0
+    ]
     claims += [(grid, int(regions.region[unit]), graph.ids[unit]) for unit, grid in sorted(locks.fixed.items())]
     for grid, r, who in claims:
         if grid >= k:
-            raise InputError(f"locks name grid {grid} (for {who!r}), but there are {k} grids, 0 … {k - 1}.")
+            raise InputError(f"locks name grid {grid} (for {name_ids([who])}), but there are {k} grids, 0 … {k - 1}.")
         if rows[grid] == r:
             continue
         if rows[grid] >= 0 or left[r] == 0:
             raise InputError(
-                f"locks contradict each other: unit {who!r} is fixed to grid {grid}, which "
+                f"locks contradict each other: unit {name_ids([who])} is fixed to grid {grid}, which "
                 f"{'lies in another parent or piece' if rows[grid] >= 0 else 'its region has no grid left for'}. "
                 "Units fixed to one grid must lie in one region."
             )
@@ -271,9 +273,6 @@ def _tell(problem: Problem) -> list[Finding]:
             told.append(
                 Finding("rounded", "info", (name,), None, float(size), "Loads are multiples of the resolution.")
             )
-    for finding in told:
-        if finding.code == "islands-linked":
-            warnings.warn(str(finding), stacklevel=3)
     return told
 
 

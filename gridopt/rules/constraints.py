@@ -65,8 +65,9 @@ def broken_limits(problem: Problem, labels: NDArray[np.int32]) -> list[Finding]:
     for low, side, code in ((True, lo, "under-limit"), (False, hi, "over-limit")):
         for j, a in np.argwhere(loads < side if low else loads > side):
             value, limit = (problem.in_user_units(int(x[j, a]), int(a)) for x in (loads, side))
-            cure = f"Give it {limit - value:g} more" if low else f"Take {value - limit:g} away"
-            text = f"{cure} of {problem.attributes[a]}, or widen the limits."
+            name = problem.attributes[a]
+            move = f"Give it {limit - value:g} more {name}" if low else f"Take {value - limit:g} {name} from it"
+            text = f"{move}, or widen the limits."
             found.append(Finding(code, "error", (str(names[j]),), value, limit, text))
     return found
 

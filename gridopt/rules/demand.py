@@ -84,7 +84,8 @@ def _read_count(
         for p, k, most in zip(parents, counts, units):
             if not 1 <= k <= most:
                 raise InputError(
-                    f"parent {p!r} has {most} units and is asked for {k} grids. Ask for 1 to {most}: no grid is empty."
+                    f"parent {name_ids([p])} has {most} units and is asked for {k} grids. Ask for 1 to {most}: "
+                    "no grid is empty."
                 )
         return counts
     k = _whole(n_grids)

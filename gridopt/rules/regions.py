@@ -243,13 +243,14 @@ class _Work:
         return name_ids(self.parents[p : p + 1]) if len(self.parents) else "territory"
 
     def _light_pieces(self) -> NDArray[np.bool_]:
-        """Pieces too light for a grid; none where grids are given by parent and nothing else would be left."""
+        """Pieces too light for a grid; none where a parent has its number of grids and nothing else is left."""
         lo = self._reference_lo()
         light = np.zeros(self.n_pieces, dtype=bool)
         for i in np.flatnonzero(self.present):
             light[i] = any(w < low for w, low in zip(self.load[i], lo[self.piece_parent[i]])) or not self.load[i].any()
         left = np.bincount(self.piece_parent[self.present & ~light], minlength=self.n_parents)
-        if isinstance(self.demand.n_grids, list):
+        bounds = self.demand.n_per_parent
+        if isinstance(self.demand.n_grids, list) or (bounds is not None and bounds[0] > 1):
             light &= left[self.piece_parent] > 0
         elif not left.any():
             light[:] = False

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt.errors import Finding, InputError
+from gridopt.errors import Finding, InputError, name_ids
 from gridopt.model import Problem
 from gridopt.rules.constraints import broken_limits, broken_locks, broken_shape
 from gridopt.rules.locks import grid_number
@@ -67,7 +67,7 @@ def labels_from(problem: Problem, labels: Any) -> NDArray[np.int32]:
         absent = [i for i, v in enumerate(values) if v is None or v != v or v == ""]
         if absent:
             raise InputError(
-                f"{len(absent)} units have no grid (first: {ids[absent[0]]!r}). Every unit is in one grid."
+                f"{len(absent)} units have no grid (first: {name_ids(ids[absent[:1]])}). Every unit is in one grid."
             )
         values = np.array([grid_number(v) for v in values], dtype=np.int64)
     if values.shape != (problem.n_units,) or values.dtype.kind not in "iu":
@@ -78,7 +78,7 @@ def labels_from(problem: Problem, labels: Any) -> NDArray[np.int32]:
     bad = np.flatnonzero((values < 0) | (values >= k))
     if len(bad):
         raise InputError(
-            f"{len(bad)} units are in grids that do not exist (first: unit {ids[bad[0]]!r} in {values[bad[0]]}); "
-            f"there are {k} grids, 0 … {k - 1}."
+            f"{len(bad)} units are in grids that do not exist (first: unit {name_ids(ids[bad[:1]])} in "
+            f"{values[bad[0]]}); there are {k} grids, 0 … {k - 1}."
         )
     return values.astype(np.int32)

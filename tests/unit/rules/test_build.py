@@ -1,0 +1,211 @@
+"""build_problem: limits, apportionment, regions and locks, against numbers worked out by hand."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gridopt as go
+from gridopt.rules.limits import apportion, limits_around
+
+
+def path(n, ids=None, **kwargs):
+    return go.Graph.from_edges(n, [(i, i + 1) for i in range(n - 1)], ids=ids, **kwargs)
+
+
+ONES = [1] * 6
+
+
+def test_tolerance_is_read_from_its_decimal_text():
+    problem = go.build_problem(path(4), [25, 25, 25, 25], n_grids=1, tolerance=0.29)
+    assert (problem.lo[0, 0], problem.hi[0, 0]) == (71, 129)  # 100 * (1 + 0.29) is 128.99999999999998 in floats
+
+
+@given(st.integers(1, 10**9), st.integers(1, 1000), st.integers(0, 99))
+def test_limits_hold_the_two_whole_numbers_around_the_target(total, k, percent):
+    target, t = Fraction(total, k), Fraction(percent, 100)
+    lo, hi = limits_around(target, t)
+    assert lo <= math.floor(target) <= math.ceil(target) <= hi
+    assert lo >= (1 - t) * target or lo == math.floor(target)
+    assert hi <= (1 + t) * target or hi == math.ceil(target)
+    assert lo * k <= total <= hi * k
+
+
+def test_floats_are_rounded_to_a_stated_resolution_and_shown_back():
+    problem = go.build_problem(path(2), [1.234, 1.25], n_grids=2, tolerance=0.5)
+    assert problem.resolution == (Fraction(1, 100),)
+    assert problem.workload[:, 0].tolist() == [123, 125]
+    assert problem.in_user_units(248) == 2.48
+    assert any(f.code == "rounded" for f in problem.findings)
+
+
+def test_tables_are_aligned_by_index():
+    graph = path(3, ids=["a", "b", "c"])
+    problem = go.build_problem(graph, pd.Series([3, 2, 1], index=["c", "b", "a"]), n_grids=1)
+    assert problem.workload[:, 0].tolist() == [1, 2, 3]
+
+
+def test_band_derives_the_fewest_grids():
+    problem = go.build_problem(path(6), [10] * 6, band=(15, 25))
+    assert problem.n_grids == 3
+    assert problem.lo[:, 0].tolist() == [15] * 3
+    assert problem.hi[:, 0].tolist() == [25] * 3
+
+
+def test_band_in_user_units_shrinks_to_whole_work_units():
+    problem = go.build_problem(path(2), [1.5, 1.5], band=(1.004, 2.006))
+    assert (problem.lo[0, 0], problem.hi[0, 0]) == (101, 200)
+
+
+def test_several_attributes_have_bands_of_their_own():
+    work = pd.DataFrame({"households": ONES, "persons": [2, 3, 2, 1, 2, 2]})
+    problem = go.build_problem(path(6), work, band={"households": (1, 3), "persons": (2, 7)})
+    assert problem.n_grids == 2
+    assert problem.hi.tolist() == [[3, 7]] * 2
+
+
+def test_grids_are_shared_out_among_parents_by_workload():
+    problem = go.build_problem(path(6), [5, 5, 5, 5, 5, 5], n_grids=3, parent=list("PPQQQQ"))
+    nesting = problem.nesting
+    assert [nesting.parent_of_grid(j) for j in range(3)] == ["P", "Q", "Q"]
+    assert problem.target[:, 0].tolist() == [10, 10, 10]
+
+
+def test_targets_are_each_parents_own_mean_or_the_global_one():
+    work, parent = [6, 6, 5, 5, 5, 5], list("PPQQQQ")
+    own = go.build_problem(path(6), work, n_grids=4, parent=parent, tolerance=0.1)
+    assert own.hi[:, 0].tolist() == [7, 7, 11, 11] or own.target[:, 0].tolist() == [6, 6, 10, 10]
+    shared = go.build_problem(path(6), work, n_grids=4, parent=parent, tolerance=0.5, scope="global")
+    assert set(shared.hi[:, 0].tolist()) == {12}
+
+
+def test_n_per_parent_is_respected():
+    problem = go.build_problem(path(6), [9, 9, 1, 1, 1, 1], n_grids=4, parent=list("PPQQQQ"), n_per_parent=(2, 2))
+    assert np.bincount(problem.nesting.grid_region).tolist() == [2, 2]
+
+
+def test_grids_by_parent_are_taken_as_given():
+    problem = go.build_problem(path(6), ONES, n_grids={"P": 1, "Q": 3}, parent=list("PPPQQQ"))
+    assert np.bincount(problem.nesting.grid_region).tolist() == [1, 3]
+
+
+def test_components_get_their_own_share():
+    graph = go.Graph.from_edges(6, [(0, 1), (2, 3), (3, 4), (4, 5)])
+    problem = go.build_problem(graph, [5] * 6, n_grids=3)
+    assert problem.nesting.reason == ("component", "component")
+    assert np.bincount(problem.nesting.grid_region).tolist() == [1, 2]
+
+
+def test_islands_can_be_linked_to_their_nearest_neighbour():
+    graph = go.Graph.from_edges(4, [(0, 1), (2, 3)], xy=[(0, 0), (1, 0), (9, 0), (3, 0)])
+    with pytest.warns(UserWarning, match="islands-linked"):
+        problem = go.build_problem(graph, [1] * 4, n_grids=2, islands="link")
+    assert problem.nesting.n_regions == 1
+    assert [1, 3] in problem.graph.edges.tolist()
+
+
+def test_heavy_unit_is_a_grid_of_its_own_and_the_rest_is_shared_again():
+    problem = go.build_problem(path(6), [100, 2, 2, 2, 2, 2], n_grids=3, tolerance=0.2, heavy="own_grid")
+    nesting = problem.nesting
+    assert nesting.reason == ("heavy", "component") or nesting.reason == ("heavy", "whole")
+    assert problem.target[~nesting.exempt, 0].tolist() == [5, 5]
+    (finding,) = [f for f in problem.findings if f.code == "heavy-unit"]
+    assert finding.ids == (0,)
+    assert finding.value == 100
+
+
+def test_pocket_behind_a_heavy_unit_joins_it():
+    problem = go.build_problem(path(6), [1, 100, 10, 10, 10, 10], n_grids=3, tolerance=0.2)
+    region = problem.nesting.region
+    assert region[0] == region[1]
+    assert go.verify(problem, [0, 0, 1, 1, 2, 2]) == []
+
+
+def test_strict_heavy_is_proved_infeasible():
+    problem = go.build_problem(path(6), [100, 2, 2, 2, 2, 2], n_grids=3, tolerance=0.2, heavy="strict")
+    assert [f.severity for f in go.check(problem)].count("error") >= 1
+
+
+def test_parent_too_light_for_a_grid_gets_one_exempt_grid():
+    problem = go.build_problem(path(6), [10, 10, 10, 10, 1, 1], n_grids=5, parent=list("PPPPQQ"))
+    assert problem.nesting.reason == ("parent", "light")
+    assert np.bincount(problem.nesting.grid_region).tolist() == [4, 1]
+    assert any(f.code == "light-piece" for f in problem.findings)
+
+
+def test_dedicated_sets_are_grids_of_their_own():
+    problem = go.build_problem(path(6), ONES, n_grids=3, locks=go.Locks(dedicated=[[2, 3]]))
+    assert go.verify(problem, [0, 0, 1, 1, 2, 2]) == []
+    assert go.verify(problem, [0, 0, 0, 1, 2, 2]) != []
+
+
+def test_fixed_units_keep_the_numbers_of_their_grids():
+    problem = go.build_problem(path(4), [1] * 4, n_grids=2, locks=go.Locks(fixed={0: "G002"}))
+    assert not problem.interchangeable
+    assert go.verify(problem, [1, 1, 0, 0]) == []
+    assert [f.code for f in go.verify(problem, [0, 0, 1, 1])] == ["not-fixed"]
+
+
+def test_unequal_targets_scale_to_the_whole():
+    problem = go.build_problem(path(6), ONES, targets=[1, 2], tolerance=0)
+    assert problem.lo[:, 0].tolist() == problem.hi[:, 0].tolist() == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"n_grids": 0}, "n_grids is 0, for 6 units"),
+        ({"n_grids": 7}, "n_grids is 7, for 6 units. Choose 1 to 6"),
+        ({"n_grids": 2, "tolerance": 1}, r"outside \[0, 1\)"),
+        ({"band": (3, 2)}, "0 <= lo <= hi"),
+        ({}, "Give n_grids=, or a band="),
+        ({"n_grids": 2, "band": (1, 2), "tolerance": 0.1}, "not both"),
+        ({"n_grids": 2, "objective": {"cutt": 1}}, "Did you mean 'cut'"),
+        ({"n_grids": 2, "locks": go.Locks(fixed={99: 0})}, "99"),
+        ({"n_grids": 2, "locks": go.Locks(fixed={0: 7})}, "name grid 7"),
+        ({"n_grids": 2, "locks": go.Locks(together=[[0, 5]], apart=[[5, 0]])}, "apart, and in one compound"),
+        ({"n_grids": 2, "locks": go.Locks(fixed={0: 0, 5: 0}), "parent": list("PPPQQQ")}, "another parent"),
+        ({"n_grids": {"P": 1, "Q": 4}, "parent": list("PPPQQQ")}, "'Q' has 3 units and is asked for 4"),
+        ({"n_grids": 6, "parent": list("PPPQQQ"), "n_per_parent": (4, 5)}, "room for 3 grids"),
+        ({"n_grids": 2, "parent": ["P", None] * 3}, "3 units have no parent"),
+        ({"n_grids": 2, "edge_cost": [1, 2]}, "edge_cost must be"),
+    ],
+)
+def test_bad_wishes_are_refused_with_a_cure(kwargs, message):
+    with pytest.raises(go.InputError, match=message):
+        go.build_problem(path(6), ONES, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("work", "message"),
+    [
+        ([1, 1, -1, 1, 1, 1], "negative .first: unit 'c' .-1.0"),
+        ([1, 1, float("nan"), 1, 1, 1], "no value .first: unit 'c'"),
+        ([1, 1, float("inf"), 1, 1, 1], "infinite .first: unit 'c'"),
+        (list("abcxyz"), "not numeric"),
+        ([0] * 6, "zero for every unit"),
+        ([1] * 5, "5 values for 6 units"),
+        (pd.Series(ONES, index=list("abcdez"), name="hh"), "not units .first: 'z'"),
+        (pd.Series(ONES[:5], index=list("abcde"), name="hh"), "no row for 1 of 6 units .first: 'f'"),
+        (pd.Series(ONES, index=list("abcdee"), name="hh"), "seen before .first: 'e'"),
+    ],
+)
+def test_bad_workload_is_refused_by_unit(work, message):
+    with pytest.raises(go.InputError, match=message):
+        go.build_problem(path(6, ids=list("abcdef")), work, n_grids=2)
+
+
+@given(st.lists(st.integers(1, 1000), min_size=1, max_size=8), st.integers(0, 40))
+def test_apportionment_gives_everything_within_bounds_and_favours_the_heavy(shares, extra):
+    r = len(shares)
+    given_out = apportion(r + extra, [float(s) for s in shares], [1] * r, [r + extra] * r, "parents")
+    assert sum(given_out) == r + extra
+    assert min(given_out) >= 1
+    for i in range(r):
+        for j in range(r):
+            if shares[i] > shares[j]:
+                assert given_out[i] >= given_out[j]
