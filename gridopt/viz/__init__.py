@@ -1,0 +1,1 @@
+"""Pictures: maps of plans."""

@@ -1,0 +1,375 @@
+"""`draw_map`: a plan on one page, the map on the left and the loads beside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt._validate import nearest_names
+from gridopt.errors import InputError
+from gridopt.model.plan import Plan
+from gridopt.viz.colours import PALETTE, colour_parts
+from gridopt.viz.loads import MANY_GRIDS, Loads, draw_deviations, draw_table, table_height
+from gridopt.viz.shapes import align_units, dissolve, lines_between, touching_pairs
+from gridopt.viz.style import INK, MUTED, PAPER, STREETS, WATER, write_text
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame, GeoSeries
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_map"]
+
+SUFFIXES = (".pdf", ".png", ".svg")
+MAP_INCHES = (8.6, 8.0)
+"""Largest width and height of the map."""
+PANEL_INCHES = 4.4
+MARGIN, TITLE, LEGEND = 0.3, 0.85, 0.5
+"""Inches around everything, above and below the map."""
+COMFORTABLE_POINTS = 40.0
+"""Size of a grid on paper at which lines have their full width; smaller grids get thinner lines."""
+LABEL_POINTS = (4.5, 12.0)
+"""Smaller labels are left out, larger ones do not occur."""
+
+
+def draw_map(
+    plan: Plan,
+    units: GeoDataFrame,
+    *,
+    streets: GeoDataFrame | GeoSeries | None = None,
+    barriers: GeoDataFrame | GeoSeries | None = None,
+    path: str | os.PathLike[str] | None = None,
+    title: str | None = None,
+    status: str | None = None,
+    attribute: str | None = None,
+    class_column: str = "class",
+    dpi: int = 150,
+) -> Figure:
+    """
+    Draw a plan: grids on a map, with the load of each grid beside it.
+
+    Parameters
+    ----------
+    plan : Plan
+        Grid of each unit.
+    units : GeoDataFrame
+        Polygons of the same units, indexed by unit id. Degrees are drawn in the UTM zone they lie in.
+    streets : GeoDataFrame or GeoSeries, optional
+        Street lines, in any coordinate system. `class_column` holds ``"arterial"``, ``"collector"``, ``"local"`` or
+        ``"path"``; streets of other classes, or all without such a column, are drawn as local.
+    barriers : GeoDataFrame or GeoSeries, optional
+        Rivers, lakes, rail: drawn in blue.
+    path : str or path, optional
+        Where to save the picture; ``.png``, ``.svg`` or ``.pdf`` decides the format. Written whole or not at all.
+    title : str, optional
+        First line. Default: how many grids and units.
+    status : str, optional
+        Status of the result, for the second line.
+    attribute : str, optional
+        Workload shown beside the map. Default: the first.
+    class_column : str
+        Column of `streets` with the class.
+    dpi : int
+        Dots per inch of a PNG.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not registered with pyplot: it needs no closing, and drawing in threads is safe.
+
+    Raises
+    ------
+    InputError
+        If `units` and the plan are not about the same ids, the attribute or the suffix does not exist, or the picture
+        cannot be written.
+    GeometryError
+        If a unit is no polygon.
+
+    Notes
+    -----
+    Grids that share a line differ in colour (`colour_parts`). Up to 40 grids are listed in a table; more are shown as
+    sorted deviations. North is up: the grid north of the coordinate system. O(v log v) in the vertices of the units.
+
+    Examples
+    --------
+    >>> import geopandas as gpd, gridopt as go, shapely
+    >>> graph = go.Graph.from_edges(2, [(0, 1)], ids=["a", "b"])
+    >>> units = gpd.GeoDataFrame(index=["a", "b"], geometry=shapely.box([0, 1], 0, [1, 2], 1), crs=32650)
+    >>> plan = go.Plan(go.build_problem(graph, workload=[1, 1], n_grids=2), [0, 1])
+    >>> len(draw_map(plan, units).axes)
+    3
+    """
+    target = None if path is None else _checked_path(path)
+    loads = Loads.of(plan, _attribute_position(plan, attribute))
+    aligned = _projected(align_units(units, plan.problem.graph.ids))
+    grids = dissolve(aligned.geometry.to_numpy(), plan.labels, plan.problem.n_grids)
+    pairs, lines = lines_between(grids)
+    touching = touching_pairs(grids)
+    colours = np.array(PALETTE, dtype=object)[colour_parts(len(grids), pairs, touching)]
+
+    figure, axes, legend, panel = _page(aligned.total_bounds, len(grids))
+    scale = _line_scale(axes, aligned, len(grids))
+    _draw_grids(axes, grids, colours)
+    if streets is None:
+        _draw_lines(axes, aligned.boundary.to_numpy(), "#ffffff", 0.7 * scale, zorder=2)
+    handles = [] if barriers is None else [_draw_barriers(axes, _same_crs(barriers, aligned), scale)]
+    if streets is not None:
+        handles += _draw_streets(axes, _same_crs(streets, aligned), class_column, scale)
+    outline = np.concatenate([lines, dissolve(grids, np.zeros(len(grids), dtype=np.int64), 1)])
+    _draw_lines(axes, outline, INK, 2.0 * scale, zorder=6)
+    _draw_labels(axes, grids, plan.grid_ids)
+    _draw_legend(legend, axes, handles, _metres_per_unit(aligned.crs))
+    if len(grids) > MANY_GRIDS:
+        draw_deviations(panel, loads)
+    else:
+        draw_table(panel, loads, colours)
+    _draw_title(figure, loads, title, status)
+    if target is not None:
+        _save(figure, target, dpi)
+    return figure
+
+
+def _checked_path(path: str | os.PathLike[str]) -> Path:
+    target = Path(path)
+    if target.suffix.lower() not in SUFFIXES:
+        raise InputError(f"cannot draw {target.name!r}: the suffix must be one of {', '.join(SUFFIXES)}.")
+    if not target.parent.is_dir():
+        raise InputError(f"cannot write {target}: the folder {target.parent} does not exist. Create it first.")
+    return target
+
+
+def _attribute_position(plan: Plan, attribute: str | None) -> int:
+    names = plan.problem.attributes
+    if attribute is None:
+        return 0
+    if attribute not in names:
+        raise InputError(f"attribute {attribute!r} is no workload of the plan. {nearest_names(attribute, names)}")
+    return names.index(attribute)
+
+
+def _projected(units: GeoDataFrame) -> GeoDataFrame:
+    is_in_degrees = units.crs is not None and units.crs.is_geographic
+    return units.to_crs(units.estimate_utm_crs()) if is_in_degrees else units
+
+
+def _metres_per_unit(crs: Any) -> float:
+    return float(crs.axis_info[0].unit_conversion_factor) if crs is not None and crs.axis_info else 1.0
+
+
+def _same_crs(layer: Any, units: GeoDataFrame) -> Any:
+    return layer if layer.crs is None or units.crs is None or layer.crs == units.crs else layer.to_crs(units.crs)
+
+
+def _page(bounds: NDArray[np.float64], k: int) -> tuple[Figure, Axes, Axes, Axes]:
+    """Lay out the figure: map, legend strip under it, panel at the right, title above; all sizes in inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    width, height = max(bounds[2] - bounds[0], 1e-9), max(bounds[3] - bounds[1], 1e-9)
+    inches = min(MAP_INCHES[0] / width, MAP_INCHES[1] / height)
+    map_w, map_h = max(width * inches, 4.5), max(height * inches, 2.5)
+    panel_h = max(map_h + LEGEND, table_height(k) if k <= MANY_GRIDS else 5.5)
+    page_w, page_h = map_w + PANEL_INCHES + 3 * MARGIN, panel_h + TITLE + 2 * MARGIN
+    figure = Figure(figsize=(page_w, page_h), facecolor=PAPER)
+    FigureCanvasAgg(figure)
+
+    def box(x: float, y: float, w: float, h: float) -> Axes:
+        axes = figure.add_axes((x / page_w, y / page_h, w / page_w, h / page_h))
+        axes.set_axis_off()
+        return axes
+
+    top = page_h - MARGIN - TITLE
+    axes = box(MARGIN, top - map_h, map_w, map_h)
+    axes.set_aspect("equal")
+    pad = 0.01 * max(width, height)
+    axes.set_xlim(bounds[0] - pad, bounds[2] + pad)
+    axes.set_ylim(bounds[1] - pad, bounds[3] + pad)
+    legend = box(MARGIN, top - map_h - LEGEND, map_w, LEGEND)
+    panel = box(map_w + 2 * MARGIN, top - panel_h, PANEL_INCHES, panel_h)
+    for strip, w, h in ((legend, map_w, LEGEND), (panel, PANEL_INCHES, panel_h)):
+        strip.set_xlim(0, w)
+        strip.set_ylim(h, 0)
+    return figure, axes, legend, panel
+
+
+def _points_per_metre(axes: Axes) -> float:
+    """Points on paper per coordinate unit of the map."""
+    axes.apply_aspect()
+    return float(axes.get_window_extent().width / axes.figure.dpi * 72 / np.diff(axes.get_xlim())[0])
+
+
+def _line_scale(axes: Axes, units: GeoDataFrame, k: int) -> float:
+    size = np.sqrt(units.area.sum() / max(k, 1)) * _points_per_metre(axes)
+    return float(np.clip(size / COMFORTABLE_POINTS, 0.25, 1.0))
+
+
+# ---- layers of the map ----------------------------------------------------------------------------------------------
+
+
+def _draw_grids(axes: Axes, grids: NDArray[Any], colours: NDArray[Any]) -> None:
+    from matplotlib.collections import PathCollection
+
+    drawn = PathCollection([_path_of(g) for g in grids], facecolors=list(colours), edgecolors="none", zorder=1)
+    drawn.set_gid("grids")
+    axes.add_collection(drawn, autolim=False)
+
+
+def _path_of(shape: Any) -> Any:
+    """One compound path of all rings of a polygon or several."""
+    import shapely
+    from matplotlib.path import Path as Outline
+
+    rings = shapely.get_rings(shapely.get_parts(shape))
+    if not len(rings):
+        return Outline(np.zeros((0, 2)))
+    return Outline.make_compound_path(*[Outline(shapely.get_coordinates(r), closed=True) for r in rings])
+
+
+def _draw_lines(axes: Axes, shapes: NDArray[Any], colour: str, width: float, zorder: float, **style: Any) -> Any:
+    """Draw the lines of `shapes` (the outlines of polygons) in one collection."""
+    import shapely
+    from matplotlib.collections import LineCollection
+
+    shapes = np.asarray(shapes, dtype=object)
+    areal = np.isin(shapely.get_type_id(shapes), (3, 6))
+    shapes = np.where(areal, shapely.boundary(shapes), shapes)
+    parts = shapely.get_parts(shapely.get_parts(shapes))
+    parts = parts[np.isin(shapely.get_type_id(parts), (1, 2)) & ~shapely.is_empty(parts)]
+    coords, index = shapely.get_coordinates(parts, return_index=True)
+    runs = np.split(coords, np.searchsorted(index, np.arange(1, len(parts)))) if len(parts) else []
+    lines = LineCollection(runs, colors=colour, linewidths=width, zorder=zorder, **style)
+    lines.set_capstyle("round")
+    lines.set_rasterized(len(coords) > 200_000)
+    axes.add_collection(lines, autolim=False)
+    return lines
+
+
+def _draw_barriers(axes: Axes, barriers: Any, scale: float) -> tuple[Any, str]:
+    """Water areas are filled, rivers and rail drawn as lines; return a handle for the legend."""
+    import shapely
+    from matplotlib.collections import PathCollection
+    from matplotlib.lines import Line2D
+
+    shapes = barriers.geometry.to_numpy()
+    areal = np.isin(shapely.get_type_id(shapes), (3, 6))
+    fills = PathCollection([_path_of(s) for s in shapes[areal]], facecolors=WATER, edgecolors="none", zorder=3)
+    axes.add_collection(fills, autolim=False)
+    _draw_lines(axes, shapes[~areal], WATER, 3.0 * scale, zorder=3)
+    return Line2D([], [], color=WATER, linewidth=3.0), "barrier"
+
+
+def _draw_streets(axes: Axes, streets: Any, class_column: str, scale: float) -> list[tuple[Any, str]]:
+    """Draw streets class by class, the smallest first; return handles for the legend."""
+    from matplotlib.lines import Line2D
+
+    known = streets.ndim == 2 and class_column in streets.columns
+    names = streets[class_column].to_numpy(dtype=object) if known else np.full(len(streets), "local", dtype=object)
+    names = np.array([name if name in STREETS else "local" for name in names], dtype=object)
+    handles = []
+    for rank, (name, looks) in enumerate(STREETS.items()):
+        shapes = streets.geometry.to_numpy()[names == name]
+        if not len(shapes):
+            continue
+        for layer, look in enumerate(looks):
+            z = 3.5 + 0.2 * rank + 0.1 * layer
+            _draw_lines(axes, shapes, look.colour, look.width * scale, z, linestyles=look.dashes)
+        handles.append(
+            (tuple(Line2D([], [], color=w.colour, linewidth=w.width, linestyle=w.dashes) for w in looks), name)
+        )
+    return handles[::-1]
+
+
+def _draw_labels(axes: Axes, grids: NDArray[Any], ids: NDArray[Any]) -> None:
+    """Grid ids at the centre of the largest circle inside each grid, as large as it allows."""
+    import shapely
+    from matplotlib.patheffects import withStroke
+
+    live = np.flatnonzero(shapely.area(grids) > 0)
+    tolerance = np.sqrt(shapely.area(grids[live])) / 50
+    radius = shapely.maximum_inscribed_circle(grids[live], tolerance)
+    points = shapely.length(radius) * _points_per_metre(axes)
+    centre = shapely.get_coordinates(shapely.get_point(radius, 0))
+    n_letters = np.array([len(str(i)) for i in ids[live]])
+    typical = np.median(np.sqrt(shapely.area(grids[live]))) * _points_per_metre(axes) if len(live) else 0.0
+    largest = np.clip(0.25 * typical, LABEL_POINTS[0] + 1, LABEL_POINTS[1])
+    size = np.minimum(2.0 * points / np.hypot(0.68 * n_letters, 1.0), largest)
+    halo = [withStroke(linewidth=2.0, foreground=PAPER, alpha=0.75)]
+    for grid, (x, y), s in zip(live, centre, size):
+        if s >= LABEL_POINTS[0]:
+            text = write_text(axes, x, y, str(ids[grid]), size=float(s), weight="bold", ha="center", va="center")
+            text.set(path_effects=halo, zorder=8)
+
+
+def _draw_legend(strip: Axes, axes: Axes, handles: list[tuple[Any, str]], metres: float) -> None:
+    """Scale bar at the left, what the lines mean in the middle, north at the right."""
+    from matplotlib.legend_handler import HandlerTuple
+    from matplotlib.lines import Line2D
+
+    width = strip.get_xlim()[1]
+    per_inch = 72 / _points_per_metre(axes) * metres
+    step = _round_length(per_inch * 1.6)
+    inches = step / per_inch
+    for start, colour in ((0.0, INK), (0.5, PAPER)):
+        ends = [start * inches, (start + 0.5) * inches]
+        strip.fill_between(ends, 0.30, 0.36, facecolor=colour, edgecolor=INK, lw=0.8)
+    label = f"{step / 1000:g} km" if step >= 1000 else f"{step:g} m"
+    write_text(strip, inches / 2, 0.24, label, size=8, ha="center", va="bottom")
+    handles = [(Line2D([], [], color=INK, linewidth=2.0), "grid border"), *handles]
+    strip.legend(
+        [h for h, _ in handles],
+        [name for _, name in handles],
+        handler_map={tuple: HandlerTuple(ndivide=1)},
+        loc="center",
+        bbox_to_anchor=(0.56, 0.36),
+        ncols=len(handles),
+        frameon=False,
+        fontsize=8,
+        handlelength=1.8,
+        columnspacing=1.2,
+    )
+    strip.annotate(
+        "", (width - 0.12, 0.10), (width - 0.12, 0.46), arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.2}
+    )
+    write_text(strip, width - 0.26, 0.32, "N", size=9, weight="bold", ha="center", va="center")
+
+
+def _round_length(metres: float) -> float:
+    """Largest of 1, 2, 5 times a power of ten that is at most `metres`."""
+    power = 10.0 ** np.floor(np.log10(metres))
+    return float(max(m * power for m in (1, 2, 5) if m * power <= metres * (1 + 1e-9)))
+
+
+def _draw_title(figure: Figure, loads: Loads, title: str | None, status: str | None) -> None:
+    width, height = figure.get_size_inches()
+    facts = [loads.worst_text(), loads.outside_text()]
+    if status is not None:
+        facts.append(str(status))
+    first = title if title is not None else f"{loads.n_grids:,} grids of {loads.n_units:,} units"
+    if title is not None:
+        facts.insert(0, f"{loads.n_grids:,} grids of {loads.n_units:,} units")
+    place: dict[str, Any] = {"transform": figure.transFigure, "ha": "left", "va": "top"}
+    write_text(figure, MARGIN / width, 1 - MARGIN / height, first, size=17, weight="bold", **place)
+    y = 1 - (MARGIN + 0.40) / height
+    write_text(figure, MARGIN / width, y, "  ·  ".join(f for f in facts if f), size=10.5, colour=MUTED, **place)
+
+
+def _save(figure: Figure, target: Path, dpi: int) -> None:
+    """Write under a temporary name in the same folder and rename: the old picture or the new one, never half of it."""
+    import matplotlib as mpl
+
+    temporary = target.with_name(f".{target.stem}-{os.getpid()}{target.suffix}")
+    date = {"Date": None} if target.suffix.lower() == ".svg" else {}
+    if target.suffix.lower() == ".pdf":
+        date = {"CreationDate": None}
+    try:
+        with mpl.rc_context({"svg.hashsalt": "gridopt", "svg.fonttype": "none"}):
+            figure.savefig(temporary, dpi=dpi, metadata=date)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error.strerror}. Choose another place.") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,51 @@
+"""Colours, widths and letters of the pictures, in one place."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+__all__ = ["BAD", "BAND", "BAR", "INK", "MUTED", "PAPER", "STREETS", "WATER", "Line", "font_families", "write_text"]
+
+INK, MUTED, PAPER = "#1d2733", "#5c6670", "#ffffff"
+WATER = "#2f6db3"
+BAR, BAD, BAND = "#54708c", "#b5432a", "#e7ecf0"
+"""A deviation inside its limits, one outside, and the room the limits leave."""
+
+
+class Line(NamedTuple):
+    """Colour, width in points and dashes of a line."""
+
+    colour: str
+    width: float
+    dashes: Any = "-"
+
+
+STREETS: Mapping[str, tuple[Line, ...]] = MappingProxyType(
+    {
+        "path": (Line("#a8a8a8", 0.4, (0, (2, 2))),),
+        "local": (Line("#8f8f8f", 0.55),),
+        "collector": (Line("#6f6f6f", 1.5),),
+        "arterial": (Line("#6f6f6f", 4.2), Line("#ffffff", 3.0)),
+    }
+)
+"""How streets of each class are drawn, the smallest first; several lines are drawn one on the other."""
+
+_CJK = ("Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "SimHei", "WenQuanYi Micro Hei")
+
+
+@functools.cache
+def font_families() -> list[str]:
+    """Return matplotlib's own font, one with Chinese characters if the machine has one, and any without serifs."""
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    return ["DejaVu Sans", *[name for name in _CJK if name in installed][:1], "sans-serif"]
+
+
+def write_text(where: Any, x: float, y: float, text: str, *, size: float, colour: str = INK, **style: Any) -> Any:
+    """Write on axes or a figure, taking the text as it is (no ``$`` formulas)."""
+    style.setdefault("va", "center")
+    return where.text(x, y, text, fontsize=size, color=colour, family=font_families(), parse_math=False, **style)

@@ -1,0 +1,1 @@
+"""Where shapes and search meet: grids from plans, files of a plan, the demo."""

@@ -1,0 +1,83 @@
+"""`save_plan`: a result and its units -> the files of a plan, with the layers `grids` and `borders`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gridopt.errors import Finding
+from gridopt.io.plan_file import write_plan
+from gridopt.model.result import Result
+from gridopt.rules.metrics import plan_metrics
+from gridopt.workflow.borders import borders
+from gridopt.workflow.grids import to_grids
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["save_plan"]
+
+
+def save_plan(
+    path: str | os.PathLike[str],
+    result: Result,
+    units: pd.DataFrame,
+    *,
+    inputs: Mapping[str, str | os.PathLike[str]] | None = None,
+    findings: Sequence[Finding] = (),
+) -> tuple[Path, ...]:
+    """
+    Write a plan with everything that belongs to it: units, grids, borders, adjacency, findings, metrics.
+
+    Parameters
+    ----------
+    path : str or path
+        The GeoPackage, ``….gpkg``; ``….csv`` and ``….json`` are written beside it.
+    result : Result
+        Has a plan.
+    units : GeoDataFrame or DataFrame
+        The units of the plan, indexed by unit id, with all columns that are to be kept. Without geometry (an abstract
+        graph) the layers ``grids`` and ``borders`` are left out.
+    inputs : mapping of str to path, optional
+        Files that were read, by what they are for; their hashes are recorded.
+    findings : sequence of Finding
+        What else is to be kept, besides the findings of the problem and the exceptions of the result.
+
+    Returns
+    -------
+    tuple of Path
+        The files written; all appear, or the old ones stay.
+
+    Raises
+    ------
+    NoPlanError
+        If the result has no plan.
+    InputError
+        If the units are not those of the plan, or a file cannot be written.
+    GeometryError
+        If a unit is no polygon.
+
+    Examples
+    --------
+    >>> import geopandas as gpd, gridopt as go, shapely, tempfile
+    >>> graph = go.Graph.from_edges(2, [(0, 1)], [10], ids=["a", "b"])
+    >>> units = gpd.GeoDataFrame(index=["a", "b"], geometry=shapely.box([0, 1], 0, [1, 2], 1), crs=32650)
+    >>> plan = go.Plan(go.build_problem(graph, workload=[1, 1], n_grids=2), [0, 1])
+    >>> files = save_plan(Path(tempfile.mkdtemp()) / "plan.gpkg", go.Result(go.Status.FEASIBLE, "shown", plan), units)
+    >>> [file.name for file in files]
+    ['plan.gpkg', 'plan.csv', 'plan.json']
+    """
+    plan = result.require_plan()
+    shaped = hasattr(units, "geometry")
+    return write_plan(
+        path,
+        result,
+        units,
+        grids=to_grids(plan, units) if shaped else None,
+        borders=borders(plan, units) if shaped else None,
+        inputs=inputs,
+        findings=findings,
+        metrics=plan_metrics(plan),
+    )
