@@ -118,7 +118,7 @@ def find_borders(polygons: Array, snap: float) -> Contacts:
     rings, part_of_ring = shapely.get_rings(parts, return_index=True)
     ring, start, end, _ = explode(rings)
     unit = unit_of_part[part_of_ring][ring]
-    tail, head = _number_vertices(start, end)
+    tail, head = _number_vertices(ring, start)
     i, j, facing = _same_segments(tail, head, unit)
     lone = np.ones(len(unit), dtype=bool)
     lone[i[facing]] = lone[j[facing]] = False
@@ -147,14 +147,17 @@ def _pairs(u: Array, v: Array) -> NDArray[np.int64]:
     return np.column_stack([np.minimum(u, v), np.maximum(u, v)]).astype(np.int64)
 
 
-def _number_vertices(start: Array, end: Array) -> tuple[Array, Array]:
-    """Give equal points equal numbers; the number of each segment's start and end."""
-    xy = np.concatenate([start, end]) + 0.0  # -0.0 becomes 0.0
+def _number_vertices(ring: Array, start: Array) -> tuple[Array, Array]:
+    """Give equal points equal numbers; the number of each segment's start and end, for the segments of closed rings."""
+    xy = start + 0.0  # -0.0 becomes 0.0
     order = np.lexsort((xy[:, 1], xy[:, 0]))
     ranked = xy[order]
-    number = np.empty(len(xy), dtype=np.int64)
-    number[order] = np.cumsum(np.r_[False, (ranked[1:] != ranked[:-1]).any(axis=1)])
-    return number[: len(start)], number[len(start) :]
+    tail = np.empty(len(xy), dtype=np.int64)
+    tail[order] = np.cumsum(np.r_[False, (ranked[1:] != ranked[:-1]).any(axis=1)])
+    first = np.flatnonzero(np.r_[True, ring[1:] != ring[:-1]])
+    after = np.arange(1, len(xy) + 1)
+    after[np.r_[first[1:], len(xy)] - 1] = first
+    return tail, tail[after]
 
 
 def _same_segments(tail: Array, head: Array, unit: Array) -> tuple[Array, Array, Array]:
