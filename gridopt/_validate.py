@@ -100,9 +100,14 @@ def positions_of(wanted: Sequence[Any] | NDArray[Any], ids: NDArray[Any], what: 
         If some wanted id does not exist; the nearest existing id is offered.
 
     """
-    where = {_plain(v): i for i, v in enumerate(ids)}
-    found = [where.get(_plain(w), -1) for w in wanted]
-    missing = [_plain(w) for w, f in zip(wanted, found) if f < 0]
+    if not len(wanted):
+        return np.empty(0, dtype=np.int64)
+    import pandas as pd
+
+    values = np.empty(len(wanted), dtype=object)
+    values[:] = list(wanted)
+    found = pd.Index(ids, dtype=object).get_indexer(pd.Index(values, dtype=object))
+    missing = [_plain(w) for w in values[found < 0]]
     if missing:
         hint = nearest_names(str(missing[0]), ids)
         if not isinstance(missing[0], type(_plain(ids[0]))):

@@ -35,6 +35,7 @@ class Finding:
     --------
     >>> print(Finding("heavy-unit", "warning", ("B-7",), 1300, 1150, "It is a grid of its own."))
     warning heavy-unit: 'B-7' (value 1300, limit 1150). It is a grid of its own.
+
     """
 
     code: str
@@ -66,7 +67,7 @@ class Finding:
         }
 
 
-def name_ids(ids: Sequence[Any], shown: int = SHOWN) -> str:
+def name_ids(ids: Any, shown: int = SHOWN) -> str:
     """
     Spell out the first few ids and count the rest.
 
@@ -74,6 +75,7 @@ def name_ids(ids: Sequence[Any], shown: int = SHOWN) -> str:
     --------
     >>> name_ids(["a", "b", "c"], shown=2)
     "'a', 'b' and 1 more"
+
     """
     plain = [i.item() if hasattr(i, "item") else i for i in ids[:shown]]
     text = ", ".join(repr(i) for i in plain)

@@ -239,7 +239,7 @@ class Problem:
         order = np.asarray(order, dtype=np.int64)
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
-        moved = {
+        moved: dict[str, Any] = {
             name: np.where(labels >= 0, back[np.maximum(labels, 0)], -1)
             for name in ("fixed", "incumbent")
             if (labels := getattr(self, name)) is not None

@@ -144,7 +144,9 @@ def build_problem(
         lo=lo,
         hi=hi,
         target=target,
-        nesting=Nesting(regions.region, rows, np.array(regions.parent), parents, tuple(regions.reason)),
+        nesting=Nesting(
+            regions.region.astype(np.int32), rows, np.array(regions.parent, np.int32), parents, tuple(regions.reason)
+        ),
         fixed=fixed,
         together=resolved.together,
         apart=resolved.apart,
@@ -208,8 +210,15 @@ def _unequal(
         raise InputError(f"targets must be above 0; the least is {float(min(shares))}.")
     scale = sum(shares)
     fair = [[Fraction(int(w)) * share / scale for w in work.sum(axis=0)] for share in shares]
-    limits = np.array([[limits_around(t, tol) for t, tol in zip(row, demand.tolerance)] for row in fair])
+    limits = np.array(
+        [[limits_around(t.numerator, t.denominator, tol) for t, tol in zip(row, demand.tolerance)] for row in fair]
+    )
     return limits[:, :, 0], limits[:, :, 1], np.array(fair, dtype=np.float64)
+
+
+def _nesting(regions: Regions, rows: NDArray[np.int32], parents: NDArray[Any]) -> Nesting:
+    parent = np.array(regions.parent, dtype=np.int32)
+    return Nesting(regions.region.astype(np.int32), rows, parent, parents, tuple(regions.reason))
 
 
 def _rows(regions: Regions, locks: ResolvedLocks, graph: Graph) -> NDArray[np.int32]:
@@ -249,12 +258,15 @@ def _tell(problem: Problem) -> list[Finding]:
         "heavy": "It is a grid of its own, exempt from limits; what it cuts off and is too light for a grid joins it.",
         "light": "It is one exempt grid.",
     }
+    ordinary = _ordinary_rows(problem)
     for r, reason in enumerate(nesting.reason):
         if reason in cures:
             units = by_region[starts[r] : starts[r + 1] if r + 1 < len(starts) else None]
             first = tuple(ids[np.sort(units)][:50].tolist())
             value = problem.in_user_units(int(load[r]))
-            limit = _limit_near(problem, r, reason)
+            row = ordinary.get(int(nesting.region_parent[r]), ordinary.get(-1))
+            side = problem.hi if reason == "heavy" else problem.lo
+            limit = None if row is None else problem.in_user_units(int(side[row, 0]))
             told.append(
                 Finding(
                     f"{reason}-{'unit' if reason == 'heavy' else 'piece'}",
@@ -276,16 +288,12 @@ def _tell(problem: Problem) -> list[Finding]:
     return told
 
 
-def _limit_near(problem: Problem, region: int, reason: str) -> Any:
-    """Limit that made a region exempt: that of the ordinary grids of its parent, or of any."""
+def _ordinary_rows(problem: Problem) -> dict[int, int]:
+    """First grid with limits in each parent; ``-1`` is the first of all."""
     nesting = problem.nesting
-    ordinary = ~nesting.exempt
-    same = ordinary & (nesting.region_parent[nesting.grid_region] == nesting.region_parent[region])
-    rows = np.flatnonzero(same if same.any() else ordinary)
-    if not len(rows):
-        return None
-    side = problem.hi if reason == "heavy" else problem.lo
-    return problem.in_user_units(int(side[rows[0], 0]))
+    rows = np.flatnonzero(~nesting.exempt)
+    parents, first = np.unique(nesting.region_parent[nesting.grid_region[rows]], return_index=True)
+    return {**({-1: int(rows[0])} if len(rows) else {}), **dict(zip(parents.tolist(), rows[first].tolist()))}
 
 
 def _plain_parameters(asked: Mapping[str, Any]) -> dict[str, Any]:

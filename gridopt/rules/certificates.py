@@ -40,7 +40,7 @@ def find(problem: Problem) -> list[Finding]:
     -------
     list of Finding
         ``too-little-workload``, ``too-much-workload`` (limits of all grids of a region against its load),
-        ``too-few-units``, ``heavy-unit``, ``heavy-compound`` (more than any grid may hold), ``no-load-fits`` (no sum of
+        ``too-few-units``, ``no-grid``, ``heavy-unit``, ``heavy-compound`` (more than any grid may hold), ``no-load-fits`` (no sum of
         workloads lies within the limits), ``too-many-large-units``, ``too-many-apart``, ``apart-together``,
         ``wrong-region``, ``cut-off`` (units of one grid cannot be joined), ``narrow-neck`` (what hangs on one unit
         neither forms grids nor fits with it). Of the reasons that rest on limits only the simplest is given for each
@@ -138,8 +138,9 @@ class _View:
         """Region, its clusters and its rows, for each region whose grids have limits."""
         exempt = self.problem.nesting.region_exempt
         for r, clusters in enumerate(self.clusters()):
-            if not exempt[r]:
-                yield r, clusters, self.rows(r)
+            rows = self.rows(r)
+            if len(rows) and not exempt[r]:
+                yield r, clusters, rows
 
 
 # ---- locks and regions --------------------------------------------------------------------------------------------
@@ -162,9 +163,13 @@ def _wrong_regions(view: _View) -> Iterator[Finding]:
 
 
 def _few_units(view: _View) -> Iterator[Finding]:
-    """Fewer clusters than grids: some grid would stay empty."""
+    """Fewer clusters than grids: some grid would stay empty; or no grid at all for a piece of the territory."""
     for r, clusters in enumerate(view.clusters()):
         k = len(view.rows(r))
+        if not k:
+            cure = "This piece has no grid of its own: ask for more grids, or join it to another piece by a link."
+            yield Finding("no-grid", "error", view.ids(np.flatnonzero(view.problem.nesting.region == r)), 0, 1, cure)
+            continue
         if len(clusters) < k:
             cure = f"No grid is empty: ask for at most {len(clusters)} grids here, or lock fewer units together."
             yield Finding("too-few-units", "error", view.where(r), len(clusters), k, cure)
@@ -346,7 +351,7 @@ def _necks(view: _View) -> Iterator[tuple[int, Finding]]:
     exempt = problem.nesting.region_exempt
     for neck, loads, counts, firsts in _hanging(view):
         r = int(view.region[neck])
-        if exempt[r]:
+        if exempt[r] or k[r] == 0:
             continue
         most = counts.copy()
         for a in range(problem.n_attributes):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import math
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -12,23 +11,23 @@ from gridopt.errors import InputError
 __all__ = ["apportion", "fewest_grids", "limits_around", "most_grids"]
 
 
-def limits_around(target: Fraction, tolerance: Fraction) -> tuple[int, int]:
+def limits_around(load: int, k: int, tolerance: Fraction) -> tuple[int, int]:
     """
-    Least and greatest load of a grid whose fair share is `target`.
+    Least and greatest load of a grid whose fair share is ``T = load / k``.
 
     ``lo = min(ceil((1 - t) T), floor(T))`` and ``hi = max(floor((1 + t) T), ceil(T))``: both sides of the band, never
-    narrower than the two whole numbers around the target.
+    narrower than the two whole numbers around the target. Whole numbers throughout.
 
     Examples
     --------
-    >>> limits_around(Fraction(100), Fraction(1, 20))
+    >>> limits_around(200, 2, Fraction(1, 20))
     (95, 105)
-    >>> limits_around(Fraction(7, 2), Fraction(0))
+    >>> limits_around(7, 2, Fraction(0))
     (3, 4)
-
     """
-    lo = min(math.ceil((1 - tolerance) * target), math.floor(target))
-    hi = max(math.floor((1 + tolerance) * target), math.ceil(target))
+    p, q = tolerance.numerator, tolerance.denominator
+    lo = min(-(-(q - p) * load // (q * k)), load // k)
+    hi = max((q + p) * load // (q * k), -(-load // k))
     return lo, hi
 
 

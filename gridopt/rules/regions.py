@@ -153,8 +153,8 @@ class _Work:
         inside = self.piece >= 0
         self.load = np.zeros((self.n_pieces, self.workload.shape[1]), dtype=np.int64)
         np.add.at(self.load, self.piece[inside], self.workload[inside])
-        pairs = np.unique(self.piece[inside] * self.graph.n_units + self.cluster[inside])
-        self.n_nodes = np.bincount(pairs // self.graph.n_units, minlength=self.n_pieces)
+        leads = inside & (self.cluster == np.arange(len(inside)))
+        self.n_nodes = np.bincount(self.piece[leads], minlength=self.n_pieces)
         self.present = self.n_nodes > 0
         self.alone_parent = np.zeros(len(self.alone_reason), dtype=np.int64)
         self.alone_parent[self.alone[~inside]] = self.parent[~inside]
@@ -170,14 +170,14 @@ class _Work:
         if isinstance(demand.n_grids, list):
             grids = np.array(demand.n_grids) - self.alone_count
         else:
-            grids_left = int(demand.n_grids or 0) - int(self.alone_count.sum())
-            loads = np.broadcast_to(loads.sum(axis=0), loads.shape)
-            grids = np.full(self.n_parents, grids_left)
+            loads = loads.sum(axis=0, keepdims=True)
+            grids = np.array([(demand.n_grids or 0) - self.alone_count.sum()])
         tolerance = demand.tolerance or (Fraction(0),) * n_attributes
-        return [
-            [limits_around(Fraction(int(w), max(1, int(k))), t)[0] for w, t in zip(row, tolerance)]
-            for row, k in zip(loads, grids)
+        lo = [
+            [limits_around(w, max(1, k), t)[0] for w, t in zip(row, tolerance)]
+            for row, k in zip(loads.tolist(), grids.tolist())
         ]
+        return lo if len(lo) == self.n_parents else lo * self.n_parents
 
     def absorb_pockets(self) -> None:
         """Let pockets too light for a grid, or too many for the grids there are, join the heavy unit beside them."""
@@ -229,8 +229,8 @@ class _Work:
                 mine = regular[self.piece_parent[regular] == p]
                 self._apportion(k - self._exempt_in(p), mine, least, most, f"pieces of parent {self._name(p)}")
         elif self.n_parents == 1:
-            k = self.demand.n_grids
-            total = sum(least[i] for i in regular) if k is None else k - self._exempt_in(0)
+            n_grids = self.demand.n_grids
+            total = sum(least.values()) if n_grids is None else int(n_grids) - self._exempt_in(0)
             self._apportion(total, regular, least, most, "pieces")
         else:
             self._share_among_parents(regular, least, most)
@@ -284,12 +284,15 @@ class _Work:
         k = sum(demand.n_grids) if isinstance(demand.n_grids, list) else int(demand.n_grids or 0)
         k = max(1, k - len(self.alone_reason) - int(self.light.sum()))
         total = self.load[regular].sum(axis=0)
-        return [limits_around(Fraction(int(w), k), t) for w, t in zip(total, demand.tolerance)]
+        return [limits_around(w, k, t) for w, t in zip(total.tolist(), demand.tolerance)]
 
     def _apportion(
         self, k: int, pieces: NDArray[np.int64], least: dict[int, int], most: dict[int, int], what: str
     ) -> None:
         if not len(pieces) and k == 0:
+            return
+        if len(pieces) == 1 and 1 <= k <= int(self.n_nodes[pieces[0]]):
+            self.grids[pieces] = k
             return
         low, high = [least[int(i)] for i in pieces], [most[int(i)] for i in pieces]
         if sum(low) > k >= len(low):
@@ -371,8 +374,8 @@ class _Work:
                 if shared is not None:
                     self.lo[i, c], self.hi[i, c] = shared[c]
                 elif self.demand.tolerance is not None:
-                    fair = Fraction(int(self.load[i, c]), k)
-                    self.lo[i, c], self.hi[i, c] = limits_around(fair, self.demand.tolerance[c])
+                    load = int(self.load[i, c])
+                    self.lo[i, c], self.hi[i, c] = limits_around(load, k, self.demand.tolerance[c])
 
     def set_heavy_apart(self) -> bool:
         """Make units (or compounds) above the upper limit of their piece grids of their own; say whether any was."""

@@ -28,7 +28,7 @@ def test_tolerance_is_read_from_its_decimal_text():
 @given(st.integers(1, 10**9), st.integers(1, 1000), st.integers(0, 99))
 def test_limits_hold_the_two_whole_numbers_around_the_target(total, k, percent):
     target, t = Fraction(total, k), Fraction(percent, 100)
-    lo, hi = limits_around(target, t)
+    lo, hi = limits_around(total, k, t)
     assert lo <= math.floor(target) <= math.ceil(target) <= hi
     assert lo >= (1 - t) * target or lo == math.floor(target)
     assert hi <= (1 + t) * target or hi == math.ceil(target)
