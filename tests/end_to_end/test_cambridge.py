@@ -1,0 +1,101 @@
+"""Cambridge, Massachusetts: official streets and boundary in, blocks like the City's own out, every object found."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+
+from gridopt.territory.blocks import build_blocks
+from gridopt.territory.locate import locate
+
+CRS = "EPSG:26986"
+
+
+@pytest.fixture(scope="module")
+def cambridge(real_data):
+    path = real_data("cambridge_ma/cambridge.gpkg")
+    return lambda layer: gpd.read_file(path, layer=layer)
+
+
+@pytest.fixture(scope="module")
+def blocks(cambridge):
+    return build_blocks(cambridge("boundary"), cambridge("streets"), crs=CRS)
+
+
+def test_blocks_are_seamless_over_the_city(cambridge, blocks):
+    city = cambridge("boundary").to_crs(CRS).union_all()
+    shapes = blocks.geometry.to_numpy()
+    assert len(blocks) == 837
+    assert shapely.coverage_is_valid(shapes)
+    assert shapely.union_all(shapes).symmetric_difference(city).area < 1e-3
+    assert blocks["area_m2"].sum() == pytest.approx(city.area, rel=1e-12)
+
+
+def test_no_street_runs_through_a_block(cambridge, blocks):
+    """What lies inside a block, off its outline, is dead ends: streets that enclose nothing."""
+    streets = cambridge("streets").to_crs(CRS)
+    noded = shapely.get_parts(shapely.union_all(streets.geometry.to_numpy()))
+    city = cambridge("boundary").to_crs(CRS).union_all()
+    within = noded[shapely.covers(city, noded)]
+    length = shapely.length(within).sum()
+    middle = shapely.line_interpolate_point(within, 0.5, normalized=True)
+    outlines = shapely.STRtree(shapely.boundary(blocks.geometry.to_numpy()))
+    on_outline = outlines.query(middle, predicate="dwithin", distance=0.01)[0]
+    off = np.delete(within, on_outline)
+    assert shapely.length(off).sum() < 0.15 * length
+    assert shapely.polygonize(off).is_empty
+
+
+def test_most_blocks_are_the_citys_own(cambridge, blocks):
+    """Master blocks are bounded by rail and water as well, which the street layer lacks."""
+    own = cambridge("master_blocks").to_crs(CRS).geometry.to_numpy()
+    ours = blocks.geometry.to_numpy()
+    row, block = shapely.STRtree(ours).query(own, predicate="intersects")
+    common = shapely.area(shapely.intersection(own[row], ours[block]))
+    likeness = common / (shapely.area(own)[row] + shapely.area(ours)[block] - common)
+    best = np.zeros(len(own))
+    np.maximum.at(best, row, likeness)
+    same = best >= 0.9
+    assert shapely.area(own)[same].sum() / shapely.area(own).sum() >= 0.62
+    assert same.mean() >= 0.76
+
+
+def test_merging_small_faces_keeps_the_coverage(cambridge):
+    boundary, streets = cambridge("boundary"), cambridge("streets")
+    blocks = build_blocks(boundary, streets, min_area=1000, crs=CRS)
+    assert len(blocks) == 812
+    assert blocks["area_m2"].min() >= 1000
+    assert shapely.coverage_is_valid(blocks.geometry.to_numpy())
+    city = boundary.to_crs(CRS).union_all()
+    assert shapely.union_all(blocks.geometry.to_numpy()).symmetric_difference(city).area < 1e-3
+    merged = [f for f in blocks.attrs["findings"] if f.code == "small-face-merged"]
+    assert len(merged) == 25
+
+
+def test_major_roads_alone_cut_larger_blocks(cambridge, blocks):
+    table = {0: "none", 1: "arterial", 2: "collector", None: "local"}
+    ranked = dict(class_column="MajorRoad", classes=table, crs=CRS)
+    major = build_blocks(cambridge("boundary"), cambridge("streets"), keep=("arterial", "collector"), **ranked)
+    assert 50 < len(major) < 300
+    inside = blocks.representative_point()
+    assert len(gpd.sjoin(inside.to_frame("geometry"), major, predicate="within")) == len(blocks)
+
+
+@pytest.mark.parametrize("layer", ["hydrants", "street_lights", "intersections", "parcels_2014"])
+def test_every_object_is_in_one_block_or_named(cambridge, blocks, layer):
+    objects = cambridge(layer)
+    found = locate(blocks, objects)
+    assert len(found.unit_of) + len(found.outside) == len(objects)
+    assert found.counts.sum() == len(found.unit_of)
+    assert len(found.outside) < 0.05 * len(objects)
+    assert found.unit_of.isin(blocks.index).all()
+
+
+def test_lamps_are_summed_over_poles(cambridge, blocks):
+    poles = cambridge("street_lights").fillna({"NumLamps": 0})
+    found = locate(blocks, {"poles": poles, "lamps": poles}, weight={"lamps": "NumLamps"})
+    lost = poles.loc[[i for name, i in found.outside if name == "lamps"], "NumLamps"].sum()
+    assert found.counts["lamps"].sum() + lost == poles["NumLamps"].sum()
+    assert found.counts["poles"].sum() == len(poles) - len(found.outside) // 2
