@@ -52,6 +52,7 @@ def document_of(problem: Problem, grids: NDArray[Any]) -> dict[str, Any]:
         "objective": {k: int(v) for k, v in problem.objective.items()},
         "interchangeable": bool(problem.interchangeable),
         "soft": bool(problem.soft),
+        "parameters": dict(problem.parameters),
     }
 
 
@@ -87,7 +88,6 @@ def problem_from(
     table: pd.DataFrame,
     adjacency: pd.DataFrame,
     units: pd.DataFrame,
-    parameters: Mapping[str, Any],
 ) -> Problem:
     """Rebuild the problem; workload comes from the columns of `units`, which is in the order of the graph."""
     stored = document["grids"]
@@ -123,7 +123,7 @@ def problem_from(
         edge_cost=adjacency["edge_cost"].to_numpy(dtype=np.int64)[order] if "edge_cost" in adjacency.columns else None,
         incumbent=_labels(table["incumbent"], grids) if "incumbent" in table.columns else None,
         soft=document["soft"],
-        parameters=dict(parameters),
+        parameters=dict(document.get("parameters", {})),
     )
 
 

@@ -162,8 +162,11 @@ def write_plan(
     ordered = _with_workload(ordered, problem)
     table, renamed = fit_columns(ordered, plan.grid_ids[plan.labels])
     told = (*problem.findings, *result.exceptions, *findings, *renamed)
-    layers = {"units": table}
-    layers |= {name: layer for name, layer in (("grids", grids), ("borders", borders)) if layer is not None}
+    layers: dict[str, Any] = {"units": table}
+    if grids is not None:
+        layers["grids"] = grids.reset_index()
+    if borders is not None:
+        layers["borders"] = borders
     layers["adjacency"] = adjacency_table(problem.graph, problem.edge_cost)
     layers["problem"] = problem_table(problem)
     layers["findings"] = findings_table(told)
@@ -193,13 +196,13 @@ def write_result(
     Parameters
     ----------
     path : str or path
-        Any file of the plan; its suffix becomes ``.json``.
+        The JSON file.
     result, inputs, findings, metrics
         As for `write_plan`.
     files : sequence of path
         Files written before, whose hashes are recorded.
     """
-    target = Path(path).with_suffix(".json")
+    target = Path(path)
     document = _document(result, (*result.exceptions, *findings), inputs, metrics)
     if result.plan is not None:
         document["problem"] = document_of(result.plan.problem, result.plan.grid_ids)
@@ -257,8 +260,7 @@ def read_plan(path: str | os.PathLike[str]) -> PlanFile:
     units = layers["units"]
     units.index = _index(ids_of(units["unit"]))
     units = _in_order(units.drop(columns="unit"), graph.ids)
-    parameters = document.get("parameters", {})
-    problem = problem_from(stored, graph, table, adjacency, units, parameters)
+    problem = problem_from(stored, graph, table, adjacency, units)
     plan = Plan(problem, _labels_of(units["grid"], [grid["id"] for grid in stored["grids"]]))
     return PlanFile(gpkg, units, plan, document, tuple(_changes(plan, document, gpkg)))
 

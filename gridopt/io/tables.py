@@ -90,7 +90,12 @@ def existing_file(path: str | os.PathLike[str], what: str) -> Path:
 
 
 def read_table(
-    source: str | os.PathLike[str], *, what: str = "table", columns: Sequence[str] = (), may_be_empty: bool = False
+    source: str | os.PathLike[str],
+    *,
+    what: str = "table",
+    columns: Sequence[str] = (),
+    may_be_empty: bool = False,
+    as_text: bool = False,
 ) -> pd.DataFrame:
     r"""
     Read a layer or table as it is; the format follows from the suffix.
@@ -105,6 +110,8 @@ def read_table(
         Columns that must be there.
     may_be_empty : bool
         Whether a table without rows is no error.
+    as_text : bool
+        Whether the columns of a CSV all stay text, as they are written: for tables of ids.
 
     Returns
     -------
@@ -138,7 +145,7 @@ def read_table(
     existing_file(path, what)
     if suffix in TEXT:
         _no_layers(path, layer, what)
-        table = _read_csv(path, what)
+        table = _read_csv(path, what, as_text)
     elif suffix in (".parquet", ".geoparquet"):
         _no_layers(path, layer, what)
         table = _read_parquet(path, what)
@@ -320,7 +327,7 @@ def _read_parquet(path: Path, what: str) -> pd.DataFrame:
     return table.reset_index() if named else table.reset_index(drop=True)
 
 
-def _read_csv(path: Path, what: str) -> pd.DataFrame:
+def _read_csv(path: Path, what: str, as_text: bool) -> pd.DataFrame:
     import pandas as pd
 
     try:
@@ -354,16 +361,16 @@ def _read_csv(path: Path, what: str) -> pd.DataFrame:
         twice = sorted({n for n in header if header.count(n) > 1})
         raise InputError(f"{what} file {path} has the column {twice[0]!r} more than once. Rename one of them.")
     body = list(zip(*rows[1:])) if len(rows) > 1 else [()] * len(header)
-    table = pd.DataFrame({name: _column(values) for name, values in zip(header, body)})
-    return _with_points(table)
+    table = pd.DataFrame({name: _column(values, as_text) for name, values in zip(header, body)})
+    return table if as_text else _with_points(table)
 
 
-def _column(values: Sequence[str]) -> Any:
+def _column(values: Sequence[str], as_text: bool) -> Any:
     """Numbers where every value is one without leading zeros, else text; blank is missing."""
     import pandas as pd
 
     stripped = [v.strip() for v in values]
-    filled = [v for v in stripped if v]
+    filled = [] if as_text else [v for v in stripped if v]
     if filled and all(INTEGER.fullmatch(v) for v in filled):
         if len(filled) == len(stripped):
             return np.array([int(v) for v in stripped], dtype=np.int64)

@@ -1,0 +1,185 @@
+"""Options that several commands share, and what they mean together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gridopt.errors import Finding
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gridopt.model import Graph, Problem
+
+__all__ = ["Request", "Territory", "is_metis", "limit_options", "read_territory", "state_problem", "territory_options"]
+
+METIS_SUFFIXES = (".graph", ".graph.gz", ".metis")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked on the command line about the territory and the limits."""
+
+    source: str
+    workload: tuple[str, ...] = ()
+    id: str | None = None
+    parent: str | None = None
+    locks: str | None = None
+    streets: str | None = None
+    class_column: str | None = None
+    street_tolerance: float | None = None
+    barriers: str | None = None
+    links: str | None = None
+    grids: int | None = None
+    band: tuple[str, str] | None = None
+    tolerance: str | None = None
+    missing: str = "error"
+
+
+@dataclass(frozen=True)
+class Territory:
+    """Units, if there are any shapes, graph and workload, as read; `files` are those that were read."""
+
+    graph: Graph
+    workload: Any
+    units: Any = None
+    files: dict[str, Path] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+def is_metis(path: str) -> bool:
+    """Whether a file is a METIS graph, by its name."""
+    return path.lower().endswith(METIS_SUFFIXES)
+
+
+def territory_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what the territory is."""
+    options = [
+        click.option("--workload", metavar="COL", multiple=True, help="Column of workload; repeat for several."),
+        click.option("--id", "id", metavar="COL", help="Column of unit ids. Default: unit."),
+        click.option("--parent", metavar="COL", help="Column of parents: no grid crosses their boundaries."),
+        click.option("--locks", metavar="CSV", help="Table unit, kind, group: what must stay together, apart, fixed …"),
+        click.option("--streets", metavar="F[:layer]", help="Street lines: borders along them cost less."),
+        click.option("--class-column", metavar="COL", help="Column of street classes. Default: highway."),
+        click.option(
+            "--street-tolerance",
+            metavar="METRES",
+            type=click.FloatRange(min=0, min_open=True),
+            help="How far a border may lie from its street. Default 1; 10 to 15 where digitised apart.",
+        ),
+        click.option("--barriers", metavar="F[:layer]", help="Lines or areas that part neighbours: rivers, rail."),
+        click.option(
+            "--missing",
+            type=click.Choice(["error", "zero"]),
+            default="error",
+            show_default=True,
+            help="What a unit without a workload value means.",
+        ),
+        click.option("--links", metavar="F[:layer]", help="Units joined without a border: lines, or a CSV of two ids."),
+    ]
+    return _with(command, options)
+
+
+def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how many grids, and how heavy."""
+    options = [
+        click.option("--grids", metavar="K", type=int, help="Number of grids."),
+        click.option("--band", metavar="LO HI", nargs=2, help="Least and greatest load, instead of a tolerance."),
+        click.option("--tolerance", metavar="T", help="Imbalance allowed on both sides. Default 0.05."),
+    ]
+    return _with(command, options)
+
+
+def _with(command: Callable[..., Any], options: list[Callable[[Any], Any]]) -> Callable[..., Any]:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def read_territory(request: Request) -> Territory:
+    """Read the files of a request and build the graph."""
+    return _read_metis(request) if is_metis(request.source) else _read_shapes(request)
+
+
+def state_problem(request: Request, territory: Territory) -> Problem:
+    """Build the problem of a request over its territory."""
+    from gridopt.io.locks import read_locks
+    from gridopt.rules.build import build_problem
+
+    locks = None
+    if request.locks:
+        locks = read_locks(request.locks, territory.graph.ids)
+    parent = None
+    if request.parent:
+        parent = territory.units[request.parent]
+    return build_problem(
+        territory.graph,
+        territory.workload,
+        n_grids=request.grids,
+        tolerance=request.tolerance,
+        band=request.band,
+        parent=parent,
+        locks=locks,
+        missing=request.missing,
+    )
+
+
+def _read_metis(request: Request) -> Territory:
+    from gridopt.io.metis import read_graph
+
+    shaped = ("workload", "id", "parent", "streets", "class_column", "street_tolerance", "barriers", "links")
+    given = [f"--{name.replace('_', '-')}" for name in shaped if getattr(request, name)]
+    if given:
+        raise click.UsageError(
+            f"{', '.join(given)} cannot go with a METIS graph: node weights are its workload, edges its borders."
+        )
+    read = read_graph(request.source)
+    names = ["weight"] if read.workload.shape[1] == 1 else [f"weight{c + 1}" for c in range(read.workload.shape[1])]
+    workload = {name: read.workload[:, c] for c, name in enumerate(names)}
+    files = {"graph": Path(request.source), **({"locks": Path(request.locks)} if request.locks else {})}
+    return Territory(read.graph, workload, None, files, read.findings)
+
+
+def _read_shapes(request: Request) -> Territory:
+    from gridopt.io.tables import read_layer, read_table, read_units, split_layer
+    from gridopt.territory.adjacency import build_graph
+    from gridopt.territory.crs import to_metric
+
+    wanted = [*request.workload, *([request.parent] if request.parent else [])]
+    units = read_units(request.source, id_column=request.id, columns=wanted)
+    streets = read_layer(request.streets, what="streets", shapes=("line",)) if request.streets else None
+    barriers = request.barriers and read_layer(request.barriers, what="barriers", shapes=("line", "polygon"))
+    links = _link_ids(read_table(request.links, what="links", as_text=True), units.index) if request.links else None
+    sources = {"units": request.source, **{n: getattr(request, n) for n in ("locks", "streets", "barriers", "links")}}
+    files = {name: split_layer(source)[0] for name, source in sources.items() if source}
+    more: dict[str, Any] = {}
+    if request.street_tolerance is not None:
+        more["street_tolerance"] = request.street_tolerance
+    units, _, said = to_metric(units, what="units")
+    graph = build_graph(
+        units,
+        streets=streets,
+        barriers=None if request.barriers is None else barriers,
+        links=links,
+        class_column=request.class_column,
+        **more,
+    )
+    return Territory(graph, units[list(request.workload)], units, files, tuple(said))
+
+
+def _link_ids(links: pd.DataFrame, units: pd.Index) -> pd.DataFrame:
+    """Ids of a table of links as the units have them, and costs as numbers: a CSV is read as text."""
+    if hasattr(links, "geometry"):
+        return links
+    links = links.copy()
+    as_written = {str(u): u for u in units}
+    for column in [c for c in links.columns if c != "cost"][:2]:
+        links[column] = [as_written.get(str(v), v) for v in links[column]]
+    if "cost" in links.columns:
+        links["cost"] = [int(v) if str(v).isdigit() else v for v in links["cost"]]
+    return links
