@@ -14,8 +14,10 @@ __all__ = ["Borders", "Contacts", "find_borders", "join_borders"]
 
 OPPOSITE = -0.8
 """Cosine below which two facing segments count as one border (less than 37 degrees off)."""
-LEAST_SHIFT = 1e-3
-"""Metres inside a polygon at which overlaps are looked for when nothing is snapped."""
+SLIVER = 0.05
+"""Metres of average width (twice the area over the perimeter) up to which an overlap is drawing noise."""
+LEAST_WIDTH = 1e-3
+"""Metres of width that count as an overlap even when nothing is snapped: far above rounding."""
 
 Array = NDArray[Any]
 
@@ -224,40 +226,45 @@ def _reaching_in(polygons: Array, unit: Array, start: Array, end: Array, snap: f
     along = end - start
     length = np.linalg.norm(along, axis=1, keepdims=True)
     along = along / length
-    shift = max(snap, LEAST_SHIFT)
+    shift = _noise(snap)
     inward = shift * np.column_stack([-along[:, 1], along[:, 0]])
     trim = np.minimum(2 * shift, 0.25 * length) * along
     probe = shapely.linestrings(np.stack([start + inward + trim, end + inward - trim], axis=1))
     i, other = shapely.STRtree(polygons).query(probe, predicate="intersects")
     foreign = unit[i] != other
-    return np.unique(_pairs(unit[i[foreign]], other[foreign]), axis=0)
+    return _pairs(unit[i[foreign]], other[foreign])
+
+
+def _noise(snap: float) -> float:
+    return min(max(snap, LEAST_WIDTH), SLIVER)
 
 
 def _overlaps(polygons: Array, suspects: Array, snap: float) -> tuple[Array, Array, Borders]:
-    """Overlapping pairs, their common area, and half of its outline as the border they share."""
+    """Overlapping pairs, their common area, and half of its outline as a border where it is wider than `snap`."""
     import shapely
 
-    pairs, area, _ = _common(polygons, np.unique(suspects, axis=0), snap)
-    if len(pairs):  # one overlap found: list them all, also those between units with partners all around
+    pairs, common, width = _common(polygons, _distinct_rows(suspects))
+    if (width > _noise(snap)).any():  # one found: list them all, also those between units with partners all around
         i, j = shapely.STRtree(polygons).query(polygons, predicate="intersects")
-        pairs, area, common = _common(polygons, np.column_stack([i, j])[i < j], snap)
-        order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-        pairs, area, common = pairs[order], area[order], common[order]
-        parts, owner = shapely.get_parts(common, return_index=True)
-        flat = shapely.get_dimensions(parts) == 2
-        rings, part_of_ring = shapely.get_rings(parts[flat], return_index=True)
-        line, start, end, _ = explode(rings)
-        pair = pairs[owner[flat][part_of_ring][line]]
-        return pairs, area, Borders(pair, start, end, np.full(len(pair), 0.5))
-    empty = np.empty((0, 2))
-    return pairs, area, Borders(np.empty((0, 2), dtype=np.int64), empty, empty, np.empty(0))
+        pairs, common, width = _common(polygons, _distinct_rows(np.column_stack([i, j])[i < j]))
+    told, wide = width > _noise(snap), width > max(snap, LEAST_WIDTH)
+    parts, owner = shapely.get_parts(common[wide], return_index=True)
+    flat = shapely.get_dimensions(parts) == 2
+    rings, part_of_ring = shapely.get_rings(parts[flat], return_index=True)
+    line, start, end, _ = explode(rings)
+    pair = pairs[wide][owner[flat][part_of_ring][line]]
+    return pairs[told], shapely.area(common[told]), Borders(pair, start, end, np.full(len(pair), 0.5))
 
 
-def _common(polygons: Array, pairs: Array, snap: float) -> tuple[Array, Array, Array]:
-    """Those pairs whose common area is wider than `snap` on average (twice its area over its perimeter)."""
+def _distinct_rows(pairs: Array) -> Array:
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    pairs = pairs[order]
+    return pairs[np.r_[True, (pairs[1:] != pairs[:-1]).any(axis=1)]] if len(pairs) else pairs
+
+
+def _common(polygons: Array, pairs: Array) -> tuple[Array, Array, Array]:
+    """Pairs, the ground they have in common, and its average width in metres."""
     import shapely
 
     common = shapely.intersection(polygons[pairs[:, 0]], polygons[pairs[:, 1]])
-    area = shapely.area(common)
-    wide = 2 * area > max(snap, LEAST_SHIFT) * shapely.length(common)
-    return pairs[wide], area[wide], common[wide]
+    return pairs, common, 2 * shapely.area(common) / np.maximum(shapely.length(common), LEAST_WIDTH)

@@ -130,6 +130,12 @@ def test_overlaps_are_listed_each_with_its_area():
     assert edges(graph)["a", "b"] == 1100  # half the outline of 10 x 100
 
 
+def test_overlaps_are_listed_however_much_is_snapped():
+    shapes = layer([shapely.box(0, 0, 100, 100), shapely.box(98, 0, 190, 100)])
+    assert [codes(build_graph(shapes, snap=snap)) for snap in (0, 0.05, 5)] == [["overlap"]] * 3
+    assert edges(build_graph(shapes, snap=5)) == {(0, 1): 1000}
+
+
 def test_duplicates_among_partners_all_around_are_found():
     shapes = [*lattice(3, 3), lattice(3, 3).iloc[4]]
     graph = build_graph(layer(shapes))
