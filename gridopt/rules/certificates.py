@@ -43,8 +43,8 @@ def find(problem: Problem) -> list[Finding]:
         ``too-few-units``, ``no-grid``, ``heavy-unit``, ``heavy-compound`` (more than any grid may hold),
         ``no-load-fits`` (no sum of workloads lies within them), ``too-many-large-units``, ``too-many-apart``,
         ``apart-together``, ``wrong-region``, ``cut-off`` (units of one grid cannot be joined), ``narrow-neck`` (what
-        hangs on one unit neither forms grids nor fits with it). Of the reasons that rest on limits only the simplest is given for each
-        region. At most `SHOWN` of a kind; values in the user's units.
+        hangs on one unit neither forms grids nor fits with it). Of the reasons that rest on limits only the simplest is
+        given for each region. At most `SHOWN` of a kind; values in the user's units.
 
     Notes
     -----
