@@ -65,7 +65,7 @@ def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
     """The blocks of one page, in order, are one session; where they show output, it is what comes out."""
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "__main__"}
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.FAIL_FAST)
     for line, block in _fenced(page, {"python"}):
         if ">>>" in block:
             test = doctest.DocTestParser().get_doctest(block, names, _name(page), str(page), line)
@@ -80,7 +80,7 @@ def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
 @cache
 def _help(*command: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "gridopt", *command, "--help"], capture_output=True, text=True, check=False, cwd=ROOT
+        [sys.executable, "-m", "gridopt.cli", *command, "--help"], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert done.returncode == 0, f"gridopt {' '.join(command)} --help: {done.stderr or done.stdout}"
     return done.stdout
