@@ -168,9 +168,10 @@ def join_over(polygons: Array, crossings: Any, blocked: Borders) -> tuple[Array,
 
     Notes
     -----
-    A line joins the units on both sides of each blocked border it crosses, else the units at its two ends. A point
-    joins the units on both sides of the nearest blocked border within `REACH`, else, when it lies in a gap between
-    units, the nearest unit and the nearest one on the other side.
+    A line joins the units on both sides of each blocked border it crosses, and those at the two ends of each of its
+    pieces that lie in no unit; an end may be `REACH` short. A point joins the units on both sides of the nearest
+    blocked border within `REACH`, else, when it lies in a gap between units, the nearest unit and the nearest one on
+    the other side.
     """
     import shapely
 
@@ -180,11 +181,11 @@ def join_over(polygons: Array, crossings: Any, blocked: Borders) -> tuple[Array,
     unused = []
     for name, shape in zip(crossings.index.tolist(), np.asarray(crossings.geometry)):
         joined = []
-        for part in _parts_of(shape):
-            at_point = shapely.get_dimensions(part) == 0
-            joined += _over_border(part, tree, blocked.pair, at_point)
-            if not joined:
-                joined += _over_gap(part, units, polygons) if at_point else _at_ends(part, polygons)
+        for part in shapely.get_parts(shape):
+            if shapely.get_dimensions(part) == 0:
+                joined += _nearest_border(part, tree, blocked.pair) or _over_gap(part, units, polygons)
+            else:
+                joined += _crossed_borders(part, tree, blocked.pair) + _between_banks(part, units, polygons)
         pairs += joined
         if not joined:
             unused.append(name)
@@ -195,23 +196,25 @@ def join_over(polygons: Array, crossings: Any, blocked: Borders) -> tuple[Array,
     return unique, (Finding("crossing-unused", "warning", tuple(unused), len(unused), None, cure),)
 
 
-def _parts_of(shape: Any) -> list[Any]:
-    import shapely
-
-    return list(shapely.get_parts(shape)) if shapely.get_dimensions(shape) == 0 else [shape]
+def _crossed_borders(line: Any, tree: Any, pair: Array) -> list[tuple[int, int]]:
+    return sorted({(int(u), int(v)) for u, v in pair[tree.query(line, predicate="intersects")]})
 
 
-def _over_border(part: Any, tree: Any, pair: Array, at_point: bool) -> list[tuple[int, int]]:
+def _nearest_border(point: Any, tree: Any, pair: Array) -> list[tuple[int, int]]:
     if not len(tree):
         return []
-    hits = tree.query_nearest(part, max_distance=REACH) if at_point else tree.query(part, predicate="intersects")
-    found = sorted({(int(u), int(v)) for u, v in pair[hits]})
-    return found[:1] if at_point else found
+    return sorted({(int(u), int(v)) for u, v in pair[tree.query_nearest(point, max_distance=REACH)]})[:1]
 
 
-def _at_ends(line: Any, polygons: Array) -> list[tuple[int, int]]:
-    u, v = sorted(nearest_units(polygons, np.array(line_ends(line))).tolist())
-    return [(u, v)] if 0 <= u < v else []
+def _between_banks(line: Any, units: Any, polygons: Array) -> list[tuple[int, int]]:
+    """Units at the two ends of each piece of a line that lies in no unit (or in a barrier)."""
+    import shapely
+
+    ground = shapely.union_all(polygons[np.sort(units.query(line, predicate="intersects"))])
+    pieces = shapely.get_parts(shapely.line_merge(shapely.difference(line, ground)))
+    pieces = pieces[~shapely.is_empty(pieces)]
+    ends = np.array([point for piece in pieces for point in line_ends(piece)], dtype=object)
+    return [(u, v) for u, v in np.sort(nearest_units(polygons, ends).reshape(-1, 2), axis=1).tolist() if 0 <= u < v]
 
 
 def _over_gap(point: Any, units: Any, polygons: Array) -> list[tuple[int, int]]:

@@ -214,6 +214,19 @@ def test_blocks_of_water_hang_on_one_bank_and_bridges_join_the_banks():
     assert codes(joined)["unit-in-barrier"] == 2
 
 
+def test_a_long_line_joins_only_the_banks_it_crosses_between():
+    """A whole avenue given as a crossing: five units in a row, the third of them water."""
+    units = areas(*((100 * i, 0, 100 * i + 100, 100) for i in range(5)), ids=list("abwcd"))
+    avenue = lines([(10, 50), (490, 50)])
+    graph = build_graph(units, barriers=areas((200, 0, 300, 100)), crossings=avenue)
+    assert {pair: kind for pair, (kind, *_) in table(graph).items()} == {
+        ("a", "b"): BORDER,
+        ("b", "w"): BORDER,
+        ("b", "c"): CROSSING,
+        ("c", "d"): BORDER,
+    }
+
+
 def test_layers_of_barriers_and_crossings_may_have_no_rows(row):
     none = gpd.GeoDataFrame(geometry=[], crs=CRS)
     assert build_graph(row, barriers=none, crossings=none) == build_graph(row)
