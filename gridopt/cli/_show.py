@@ -18,6 +18,7 @@ from gridopt.errors import Finding
 
 if TYPE_CHECKING:
     from gridopt.model import Plan, Result
+    from gridopt.solvers.stages import Progress
 
 __all__ = ["ProgressLine", "in_flags", "quiet_library", "show_files", "show_findings", "show_plan", "show_result"]
 
@@ -43,7 +44,7 @@ FLAGS = {
 }
 """Arguments the library's messages name, and the flags that set them here."""
 
-ARGUMENT = re.compile("|".join(r"(?<![\\w-])" + re.escape(name) + r"(?!\\w)" for name in FLAGS))
+ARGUMENT = re.compile("|".join(r"(?<![\w-])" + re.escape(name) + r"(?!\w)" for name in FLAGS))
 
 
 def in_flags(text: str) -> str:
@@ -154,16 +155,16 @@ class ProgressLine:
         self._last = 0.0
         self._width = 0
 
-    def show(self, progress: Any) -> None:
+    def show(self, progress: Progress) -> None:
         """Show where the search is, a few times a second."""
         now = time.monotonic()
         if not self.is_on or now - self._last < SECONDS_BETWEEN:
             return
         self._last = now
-        parts = [f"{progress.seconds:6.1f} s"]
+        parts = [f"{progress.seconds:6.1f} s  {progress.fraction:4.0%}"]
         parts += [f"cost {progress.cost:,}"] if progress.cost is not None else ["no plan yet"]
         parts += [f"violation {progress.violation / 1e6:.3f}"] if progress.violation else []
-        parts += [f"at least {progress.bound:,}"] if progress.bound is not None else []
+        parts += [f"region {progress.regions_done} of {progress.n_regions}"] if progress.n_regions > 1 else []
         self._write("  ".join(parts))
 
     def close(self) -> None:

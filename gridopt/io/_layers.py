@@ -111,7 +111,7 @@ def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["code", "severity", "ids", "value", "limit", "cure"], dtype="str")
 
 
-def fit_columns(units: pd.DataFrame, grid: Any) -> tuple[pd.DataFrame, list[Finding]]:
+def fit_columns(units: pd.DataFrame, grid: Any) -> tuple[pd.DataFrame, dict[Any, str], list[Finding]]:
     """
     Put the index in a column ``unit`` and the plan in a column ``grid``; columns that are in their way are renamed.
 
@@ -119,6 +119,8 @@ def fit_columns(units: pd.DataFrame, grid: Any) -> tuple[pd.DataFrame, list[Find
     -------
     table : DataFrame or GeoDataFrame
         Ready for a GeoPackage: names differ in more than case, mixed values are text.
+    names : dict
+        Name in the file of each column.
     findings : list of Finding
         What was renamed or made text.
     """
@@ -147,7 +149,7 @@ def fit_columns(units: pd.DataFrame, grid: Any) -> tuple[pd.DataFrame, list[Find
         findings.append(Finding("column-as-text", "info", tuple(as_text), None, None, cure))
     table.insert(0, "unit", table.index.to_numpy())
     table.insert(1, "grid", grid)
-    return table.reset_index(drop=True), findings
+    return table.reset_index(drop=True), names, findings
 
 
 def write_layers(path: Path, layers: Mapping[str, pd.DataFrame]) -> None:

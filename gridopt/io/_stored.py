@@ -94,7 +94,8 @@ def problem_from(
     grids = np.array([grid["id"] for grid in stored], dtype=object)
     names = tuple(a["name"] for a in document["attributes"])
     sizes = tuple(Fraction(a["resolution"]) for a in document["attributes"])
-    workload = [to_work_units(units[a].to_numpy(), graph.ids, a, size, "zero") for a, size in zip(names, sizes)]
+    columns = [a["column"] for a in document["attributes"]]
+    workload = [to_work_units(units[c].to_numpy(), graph.ids, c, size, "zero") for c, size in zip(columns, sizes)]
     a = len(names)
     order = _edge_order(adjacency, graph)
     terms = {k: int(v) for k, v in document["objective"].items() if k != "unit_cost"}

@@ -160,7 +160,7 @@ def write_plan(
     gpkg, csv, target = outputs_of(path)
     ordered = _in_order(units, problem.graph.ids)
     ordered = _with_workload(ordered, problem)
-    table, renamed = fit_columns(ordered, plan.grid_ids[plan.labels])
+    table, names, renamed = fit_columns(ordered, plan.grid_ids[plan.labels])
     told = (*problem.findings, *result.exceptions, *findings, *renamed)
     layers: dict[str, Any] = {"units": table}
     if grids is not None:
@@ -172,6 +172,8 @@ def write_plan(
     layers["findings"] = findings_table(told)
     document = _document(result, told, inputs, metrics)
     document["problem"] = document_of(problem, plan.grid_ids)
+    for attribute in document["problem"]["attributes"]:
+        attribute["column"] = names[attribute["name"]]
     document["digests"] = _digests(plan)
     with replacing(gpkg, csv, target) as (new_gpkg, new_csv, new_target):
         write_layers(new_gpkg, layers)
@@ -255,7 +257,7 @@ def read_plan(path: str | os.PathLike[str]) -> PlanFile:
     }
     stored = document["problem"]
     table, adjacency = layers["problem"], layers["adjacency"]
-    need_columns(layers["units"], [a["name"] for a in stored["attributes"]], "plan (units)", str(gpkg))
+    need_columns(layers["units"], [a["column"] for a in stored["attributes"]], "plan (units)", str(gpkg))
     graph = graph_from(adjacency, table, stored["classes"])
     units = layers["units"]
     units.index = _index(ids_of(units["unit"]))

@@ -270,6 +270,8 @@ def _read_vector(path: Path, layer: str | None, what: str) -> pd.DataFrame:
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
 
+    if path.suffix.lower() == ".shp":
+        _check_shapefile(path, what)
     try:
         layers = [str(row[0]) for row in pyogrio.list_layers(path)]
     except (DataSourceError, DataLayerError, OSError) as error:
@@ -284,6 +286,23 @@ def _read_vector(path: Path, layer: str | None, what: str) -> pd.DataFrame:
         return pyogrio.read_dataframe(path, layer=chosen)
     except (DataSourceError, DataLayerError, OSError, ValueError, RuntimeError) as error:
         _unreadable(path, what, error)
+
+
+def _check_shapefile(path: Path, what: str) -> None:
+    """Hold the parts of a shapefile against the sizes in their headers: GDAL reads one cut short in silence."""
+    for suffix in (".shp", ".shx", ".dbf"):
+        part = next((p for p in (path.with_suffix(suffix), path.with_suffix(suffix.upper())) if p.is_file()), None)
+        if part is None:
+            _unreadable(path, what, OSError(f"{path.stem}{suffix} is not beside it; a shapefile has several parts"))
+        with open(part, "rb") as file:
+            head = file.read(32)
+        if suffix == ".dbf":
+            rows, header, width = (int.from_bytes(head[a:b], "little") for a, b in ((4, 8), (8, 10), (10, 12)))
+            size = header + rows * width
+        else:
+            size = 2 * int.from_bytes(head[24:28], "big")
+        if len(head) < 32 or part.stat().st_size < size:
+            _unreadable(path, what, OSError(f"{part.name} has {part.stat().st_size} bytes of {size}"))
 
 
 def _choose_layer(path: Path, layers: list[str], layer: str | None, what: str) -> str:
