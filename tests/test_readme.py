@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import os
 import re
 import subprocess
 import sys
@@ -77,11 +78,16 @@ def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
             exec(compile("\n" * line + block, str(page), "exec"), names)
 
 
+def _gridopt(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run the command line of this source tree, in a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "gridopt.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+
+
 @cache
 def _help(*command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "gridopt.cli", *command, "--help"], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    done = _gridopt(*command, "--help")
     assert done.returncode == 0, f"gridopt {' '.join(command)} --help: {done.stderr or done.stdout}"
     return done.stdout
 
@@ -97,6 +103,21 @@ def test_documented_commands_and_options_exist(page: Path) -> None:
             known = set(re.findall(r"--[a-z][a-z-]*", _help(words[0])))
             unknown = {w.split("=")[0] for w in words if w.startswith("--")} - known
             assert not unknown, f"{_name(page)}: gridopt {words[0]} has no {sorted(unknown)}"
+
+
+def test_the_planners_two_commands_run(tmp_path: Path) -> None:
+    """The README's `blocks` and `solve` lines work as they stand, on a generated district under the names they use."""
+    town = gridopt.synthetic.city(200, seed=1)
+    shops = town.services[town.services["kind"] == "shop"]
+    layers = {"district": town.boundary, "roads": town.streets, "shops": shops}
+    for name, layer in layers.items():
+        layer.to_file(tmp_path / f"{name}.gpkg")
+    commands = [line.split()[1:] for line in _commands(README) if line.startswith("gridopt ")]
+    assert [command[0] for command in commands] == ["blocks", "solve"]
+    for command in commands:
+        done = _gridopt(*command, folder=tmp_path)
+        assert done.returncode == 0, f"gridopt {' '.join(command)}: {done.stderr or done.stdout}"
+    assert _gridopt("verify", "plan.gpkg", folder=tmp_path).returncode == 0
 
 
 # ---- links and lists are complete ------------------------------------------------------------------------------------
