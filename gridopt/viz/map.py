@@ -15,7 +15,7 @@ from gridopt.model.plan import Plan
 from gridopt.viz.colours import PALETTE, colour_parts
 from gridopt.viz.loads import MANY_GRIDS, Loads, draw_deviations, draw_table, table_height
 from gridopt.viz.shapes import align_units, dissolve, lines_between, touching_pairs
-from gridopt.viz.style import INK, MUTED, PAPER, STREETS, WATER, write_text
+from gridopt.viz.style import INK, MUTED, PAPER, STREETS, WATER, drawn_class, write_text
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame, GeoSeries
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_map"]
 
+CLASS_COLUMNS = ("class", "highway", "fclass")
+"""Where the class of a street is looked for."""
 SUFFIXES = (".pdf", ".png", ".svg")
 MAP_INCHES = (8.6, 8.0)
 """Largest width and height of the map."""
@@ -46,7 +48,7 @@ def draw_map(
     title: str | None = None,
     status: str | None = None,
     attribute: str | None = None,
-    class_column: str = "class",
+    class_column: str | None = None,
     dpi: int = 150,
 ) -> Figure:
     """
@@ -59,8 +61,7 @@ def draw_map(
     units : GeoDataFrame
         Polygons of the same units, indexed by unit id. Degrees are drawn in the UTM zone they lie in.
     streets : GeoDataFrame or GeoSeries, optional
-        Street lines, in any coordinate system. `class_column` holds ``"arterial"``, ``"collector"``, ``"local"`` or
-        ``"path"``; streets of other classes, or all without such a column, are drawn as local.
+        Street lines, in any coordinate system; wider ones of higher class.
     barriers : GeoDataFrame or GeoSeries, optional
         Rivers, lakes, rail: drawn in blue.
     path : str or path, optional
@@ -71,8 +72,9 @@ def draw_map(
         Status of the result, for the second line.
     attribute : str, optional
         Workload shown beside the map. Default: the first.
-    class_column : str
-        Column of `streets` with the class.
+    class_column : str, optional
+        Column of `streets` that holds ``"arterial"``, ``"collector"``, ``"local"``, ``"path"``, or OpenStreetMap's
+        values. Default: ``class``, ``highway`` or ``fclass``, whichever there is. Others are drawn as local streets.
     dpi : int
         Dots per inch of a PNG.
 
@@ -258,17 +260,29 @@ def _draw_barriers(axes: Axes, barriers: Any, scale: float) -> tuple[Any, str]:
     areal = np.isin(shapely.get_type_id(shapes), (3, 6))
     fills = PathCollection([_path_of(s) for s in shapes[areal]], facecolors=WATER, edgecolors="none", zorder=3)
     axes.add_collection(fills, autolim=False)
-    _draw_lines(axes, shapes[~areal], WATER, 3.0 * scale, zorder=3)
-    return Line2D([], [], color=WATER, linewidth=3.0), "barrier"
+    _draw_lines(axes, shapes[~areal], WATER, 5.0 * scale, zorder=3)
+    return Line2D([], [], color=WATER, linewidth=4.0), "barrier"
 
 
-def _draw_streets(axes: Axes, streets: Any, class_column: str, scale: float) -> list[tuple[Any, str]]:
+def _class_columns(streets: Any, class_column: str | None) -> tuple[str, ...]:
+    if class_column is None:
+        return CLASS_COLUMNS
+    if streets.ndim != 2 or class_column not in streets.columns:
+        columns = streets.columns if streets.ndim == 2 else ()
+        raise InputError(
+            f"class_column={class_column!r} is no column of streets. {nearest_names(class_column, columns)}"
+        )
+    return (class_column,)
+
+
+def _draw_streets(axes: Axes, streets: Any, class_column: str | None, scale: float) -> list[tuple[Any, str]]:
     """Draw streets class by class, the smallest first; return handles for the legend."""
     from matplotlib.lines import Line2D
 
-    known = streets.ndim == 2 and class_column in streets.columns
-    names = streets[class_column].to_numpy(dtype=object) if known else np.full(len(streets), "local", dtype=object)
-    names = np.array([name if name in STREETS else "local" for name in names], dtype=object)
+    columns = [c for c in _class_columns(streets, class_column) if streets.ndim == 2 and c in streets.columns]
+    raw = streets[columns[0]].tolist() if columns else ["local"] * len(streets)
+    table = {value: drawn_class(value) for value in set(map(str, raw))}
+    names = np.array([table[str(value)] for value in raw], dtype=object)
     handles = []
     for rank, (name, looks) in enumerate(STREETS.items()):
         shapes = streets.geometry.to_numpy()[names == name]

@@ -7,7 +7,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-__all__ = ["BAD", "BAND", "BAR", "INK", "MUTED", "PAPER", "STREETS", "WATER", "Line", "font_families", "write_text"]
+__all__ = [
+    "BAD",
+    "BAND",
+    "BAR",
+    "INK",
+    "MUTED",
+    "PAPER",
+    "STREETS",
+    "WATER",
+    "Line",
+    "drawn_class",
+    "font_families",
+    "write_text",
+]
 
 INK, MUTED, PAPER = "#1d2733", "#5c6670", "#ffffff"
 WATER = "#2f6db3"
@@ -33,7 +46,30 @@ STREETS: Mapping[str, tuple[Line, ...]] = MappingProxyType(
 )
 """How streets of each class are drawn, the smallest first; several lines are drawn one on the other."""
 
+_OSM = MappingProxyType(
+    {
+        **dict.fromkeys(("motorway", "trunk", "primary"), "arterial"),
+        **dict.fromkeys(("secondary", "tertiary"), "collector"),
+        **dict.fromkeys(("service", "pedestrian", "busway", "track", "footway", "cycleway", "bridleway"), "path"),
+        **dict.fromkeys(("steps", "trail", "corridor", "platform"), "path"),
+    }
+)
+"""How OpenStreetMap's ``highway`` values are drawn; others are local streets."""
+
 _CJK = ("Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "SimHei", "WenQuanYi Micro Hei")
+
+
+def drawn_class(value: Any) -> str:
+    """
+    Class a street is drawn as: its own, or what an OpenStreetMap value means, or local.
+
+    Examples
+    --------
+    >>> [drawn_class(v) for v in ("collector", "primary_link", "residential", None)]
+    ['collector', 'arterial', 'local', 'local']
+    """
+    name = str(value).removesuffix("_link")
+    return name if name in STREETS else _OSM.get(name, "local")
 
 
 @functools.cache

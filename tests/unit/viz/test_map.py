@@ -133,6 +133,17 @@ def test_streets_are_drawn_by_class(town: Town) -> None:
     assert said == ["grid border", "arterial", "collector", "local"]
 
 
+def test_openstreetmap_classes_are_understood_and_wrong_columns_refused(town: Town) -> None:
+    plan, units = town(3, 3)
+    lines = [shapely.LineString([(0, y), (300, y)]) for y in (50, 100, 150)]
+    streets = gpd.GeoDataFrame({"highway": ["trunk_link", "residential", None]}, geometry=lines, crs=32650)
+    figure = draw_map(plan, units, streets=streets)
+    assert [t.get_text() for t in figure.axes[1].get_legend().get_texts()] == ["grid border", "arterial", "local"]
+    draw_map(plan, units, streets=streets.geometry)
+    with pytest.raises(InputError, match=r"Did you mean 'highway'"):
+        draw_map(plan, units, streets=streets, class_column="highways")
+
+
 def test_barriers_are_filled_or_drawn(town: Town) -> None:
     plan, units = town(3, 3)
     water = gpd.GeoSeries([shapely.box(10, 10, 20, 20), shapely.LineString([(0, 0), (9, 9)])], crs=32650)

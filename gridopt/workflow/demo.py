@@ -1,0 +1,192 @@
+"""`run`: the main job from raw lines to a verified plan, its map and its table, on shipped or generated data."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gridopt.errors import Finding, InputError
+from gridopt.model.plan import Plan
+from gridopt.model.result import Result
+from gridopt.workflow._demo_cases import Case, generated, geodanet
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+__all__ = ["DemoReport", "run"]
+
+STEPS = 20_000
+"""Of the search, when no time is given."""
+LONGEST_TABLE = 40
+"""Grids listed one by one; of more, the ten furthest from their target."""
+
+
+@dataclass(frozen=True, eq=False)
+class DemoReport:
+    """
+    What the demo did.
+
+    Parameters
+    ----------
+    lines : tuple of str
+        The story for people, in order; the last line is the verdict of `verify` on the files.
+    result : Result
+        The outcome of `solve`.
+    files : tuple of Path
+        Files written: the plan (GeoPackage, CSV, JSON) and the map (PNG, SVG).
+    findings : tuple of Finding
+        What `verify` says of the plan as read back from the files; empty when it is sound.
+    """
+
+    lines: tuple[str, ...]
+    result: Result
+    files: tuple[Path, ...]
+    findings: tuple[Finding, ...]
+
+
+def run(
+    out: str | os.PathLike[str],
+    *,
+    city: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    on_progress: Callable[[Any], bool | None] | None = None,
+) -> DemoReport:
+    """
+    Cut a town into blocks, count its work, divide it into grids, check the plan and draw it. No network is asked.
+
+    Parameters
+    ----------
+    out : str or path
+        Folder for the files; made if it does not exist.
+    city : int, optional
+        Number of blocks of a generated city (at least 16). Default: the streets, incidents and schools of libpysal's
+        example ``geodanet``.
+    seconds : float, optional
+        Time for the search. Default: a number of steps, so that the same plan comes out each time.
+    seed : int
+        Seed of the search, and of the generated city.
+    on_progress : callable, optional
+        Given to `solve`.
+
+    Returns
+    -------
+    DemoReport
+
+    Raises
+    ------
+    InputError
+        If `out` cannot be a folder, or `city` is too small.
+    NoPlanError
+        If the time ended before there was a plan; nothing is written.
+
+    Examples
+    --------
+    >>> report = run("demo", city=100)  # doctest: +SKIP
+    >>> report.lines[-1]  # doctest: +SKIP
+    'verified: 0 errors'
+    """
+    from gridopt.io.plan_file import read_plan
+    from gridopt.rules.verify import verify
+    from gridopt.solvers.solve import solve
+    from gridopt.workflow.plan_files import save_plan
+
+    folder = _folder(out)
+    case = geodanet() if city is None else generated(city, seed)
+    budget: dict[str, Any] = {"steps": STEPS} if seconds is None else {"seconds": seconds}
+    started = time.perf_counter()
+    result = solve(case.problem, seed=seed, on_progress=on_progress, **budget)
+    spent = time.perf_counter() - started
+    plan = result.require_plan()
+    files = save_plan(folder / "plan.gpkg", result, case.blocks, findings=case.findings)
+    pictures = _draw(folder, case, result)
+    stored = read_plan(files[0])
+    findings = tuple(verify(stored.plan.problem, stored.plan.labels))
+    lines = (
+        case.title,
+        *case.lines,
+        *_tell_result(result, spent),
+        "",
+        *_tell_grids(plan, case.blocks),
+        "",
+        *(f"wrote {file}" for file in (*files, *pictures)),
+        *(str(f) for f in findings),
+        f"verified: {len(findings)} errors",
+    )
+    return DemoReport(lines, result, (*files, *pictures), findings)
+
+
+def _folder(out: str | os.PathLike[str]) -> Path:
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder {folder}: {error.strerror}. Choose another one with --out."
+        ) from error
+    return folder
+
+
+def _draw(folder: Path, case: Case, result: Result) -> tuple[Path, ...]:
+    from gridopt.viz.map import draw_map
+
+    pictures = folder / "map.png", folder / "map.svg"
+    for path in pictures:
+        draw_map(
+            result.require_plan(),
+            case.blocks,
+            streets=case.streets,
+            barriers=case.barriers,
+            path=path,
+            title=case.title,
+            status=str(result.status),
+        )
+    return pictures
+
+
+def _tell_result(result: Result, spent: float) -> list[str]:
+    plan = result.require_plan()
+    found = f"{result.status}, cost {result.cost:,}" if result.cost is not None else str(result.status)
+    if result.bound is not None and result.gap is not None:
+        found += f", proved at least {result.bound:,} (gap {100 * result.gap:.1f} %)"
+    lines = [f"{'plan':<10}{plan.problem.n_grids:,} grids: {found}, {spent:.1f} s"]
+    lines += [f"{'':<10}{finding}" for finding in result.exceptions[:5]]
+    if len(result.exceptions) > 5:
+        lines.append(f"{'':<10}and {len(result.exceptions) - 5} more, in the files")
+    return lines
+
+
+def _tell_grids(plan: Plan, blocks: GeoDataFrame) -> list[str]:
+    """Return the load table as text: every grid, or the furthest from their targets when there are many."""
+    from gridopt.rules.metrics import plan_metrics
+    from gridopt.workflow.grids import to_grids
+
+    name = plan.problem.attributes[0]
+    grids = to_grids(plan, blocks)
+    metrics = plan_metrics(plan)
+    deviation = grids[f"deviation_{name}"]
+    shown = np.arange(len(grids))
+    head = f"{'grid':<8}{'blocks':>8}{name:>12}{'deviation':>12}{'hectares':>11}"
+    lines = [head]
+    if len(grids) > LONGEST_TABLE:
+        shown = np.argsort(-deviation.abs().fillna(0).to_numpy(), kind="stable")[:10]
+        lines = ["the ten furthest from their targets", head]
+    for j in shown:
+        row = grids.iloc[j]
+        load, area = row[f"load_{name}"], row["area_m2"] / 1e4
+        away = row["exempt"] or f"{100 * deviation.iloc[j]:+.1f} %"
+        lines.append(f"{grids.index[j]:<8}{row['n_units']:>8,}{load:>12,.1f}{away:>12}{area:>11,.1f}")
+    balance = metrics["balance"][name]
+    lines.append(f"deviations from {-100 * balance['worst_under']:+.1f} % to {100 * balance['worst_over']:+.1f} %")
+    if "on_streets" in metrics:
+        told = f"{100 * metrics['on_streets']:.0f} % of the borders between grids follow streets"
+        if metrics["arterial_inside"] is not None:
+            told += f"; {100 * metrics['arterial_inside']:.0f} % of arterials run inside grids"
+        lines.append(told)
+    return lines
