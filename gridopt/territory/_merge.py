@@ -101,7 +101,7 @@ def merge_small(
         other, border = _best_neighbour(inside, home, borders, is_water)
         if other < 0:
             continue
-        members[other] = [*members.get(other, [other]), *inside]
+        members.setdefault(other, [other]).extend(inside)
         home[inside] = other
         done.append(Merge(size, other, border))
         area[other] += size
