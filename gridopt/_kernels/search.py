@@ -1,0 +1,327 @@
+"""Annealing of a group of parts: moves of single border nodes, and pairs of moves that keep loads where they were."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from gridopt._kernels.graph import draw
+from gridopt._kernels.moves import (
+    apart_gain,
+    local_gain,
+    part_price,
+    part_strain,
+    shift,
+    stays_connected,
+)
+
+__all__ = ["Board", "Groups", "Scratch", "anneal", "fill_border"]
+
+S12, S24, S28, S40 = np.uint64(12), np.uint64(24), np.uint64(28), np.uint64(40)
+LOW_12 = np.uint64(0xFFF)
+
+
+class Board(NamedTuple):
+    """A plan in the making: `labels` int32 (n,), `loads` int64 (k, a), `sizes` int64 (k,), `moments` int64 (k, 4)."""
+
+    labels: NDArray[np.int32]
+    loads: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    moments: NDArray[np.int64]
+
+
+class Groups(NamedTuple):
+    """Groups of parts as `group_parts` writes them: int32 (n,), int64 (k + 1,), int32 (k,), int32 (k,), 2 x int64."""
+
+    members: NDArray[np.int32]
+    first: NDArray[np.int64]
+    order: NDArray[np.int32]
+    group_of: NDArray[np.int32]
+    group_first: NDArray[np.int64]
+    chunk: NDArray[np.int64]
+
+
+class Scratch(NamedTuple):
+    """
+    Room for searches. Groups touch disjoint stretches, so they may run at once.
+
+    `border` int32 (n,): border nodes of each group, from its `group_first` on; `place` int32 (n,): where a node is in
+    that list, or -1; `seen` int64 (n,); `owner`, `queue` int32 (n,); `parent`, `pending` int32 (groups, degree).
+    """
+
+    border: NDArray[np.int32]
+    place: NDArray[np.int32]
+    seen: NDArray[np.int64]
+    owner: NDArray[np.int32]
+    queue: NDArray[np.int32]
+    parent: NDArray[np.int32]
+    pending: NDArray[np.int32]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def is_border(indptr, indices, labels, group_of, group, u):
+    """Whether `u` has a neighbour in another part of the same group."""
+    for e in range(indptr[u], indptr[u + 1]):
+        p = labels[indices[e]]
+        if p != labels[u] and group_of[p] == group:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def refresh(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count):
+    """Put `u` into the border list of its group, or take it out; return the length of the list."""
+    at = place[u]
+    if fixed[u] < 0 and is_border(indptr, indices, labels, group_of, group, u):
+        if at < 0:
+            border[base + count] = u
+            place[u] = count
+            count += 1
+    elif at >= 0:
+        count -= 1
+        last = border[base + count]
+        border[base + at] = last
+        place[last] = at
+        place[u] = -1
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def refresh_around(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count):
+    """Refresh `u` and its neighbours in the same group; return the length of the border list."""
+    count = refresh(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count)
+    for e in range(indptr[u], indptr[u + 1]):
+        v = indices[e]
+        if group_of[labels[v]] == group:
+            count = refresh(indptr, indices, labels, fixed, group_of, border, place, base, group, v, count)
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_border(csr, labels, fixed, groups, scratch, group):
+    """List the border nodes of `group`; return how many there are."""
+    indptr, indices, group_of, members = csr.indptr, csr.indices, groups.group_of, groups.members
+    border, place, base = scratch.border, scratch.place, groups.group_first[group]
+    count = 0
+    for i in range(groups.chunk[group], groups.chunk[group + 1]):
+        p = groups.order[i]
+        for j in range(groups.first[p], groups.first[p + 1]):
+            place[members[j]] = -1
+            count = refresh(indptr, indices, labels, fixed, group_of, border, place, base, group, members[j], count)
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def other_part(indptr, indices, labels, group_of, group, u, bits):
+    """Edge of `u`, from a random one on, that leads to another part of `group`; -1 where there is none."""
+    start, degree = indptr[u], indptr[u + 1] - indptr[u]
+    e = start + np.int64((bits & LOW_12) * np.uint64(degree) >> S12)
+    for _ in range(degree):
+        p = labels[indices[e]]
+        if p != labels[u] and group_of[p] == group:
+            return e
+        e += 1
+        if e == start + degree:
+            e = start
+    return -1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def wander(indptr, indices, labels, x, avoid, bits):
+    """Walk up to three random steps from `x` inside its part, never onto `avoid`; return where it ends."""
+    for _ in range(np.int64(bits & np.uint64(3))):
+        bits = bits >> np.uint64(2)
+        start, degree = indptr[x], indptr[x + 1] - indptr[x]
+        y = indices[start + np.int64((bits & LOW_12) * np.uint64(degree) >> S12)]
+        bits = bits >> S12
+        if labels[y] == labels[x] and y != avoid:
+            x = y
+    return x
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def partner(indptr, indices, hi, labels, loads, sizes, fixed, group_of, group, u, a, b, x, bits):
+    """
+    Second move that makes up for the load `u` carried from `a` to `b`: out of `b` if that is too full, else into `a`.
+
+    `u` is already in `b`, next to `x` of `b`. Returns the node and the part to move it to, or (-1, -1).
+    """
+    state, more = draw(bits)
+    full = False
+    for c in range(loads.shape[1]):
+        full |= loads[b, c] > hi[b, c]
+    if full:
+        v = wander(indptr, indices, labels, x, u, bits)
+        e = other_part(indptr, indices, labels, group_of, group, v, more)
+        if e < 0 or fixed[v] >= 0 or v == u:
+            return -1, -1
+        return v, labels[indices[e]]
+    start, degree = indptr[u], indptr[u + 1] - indptr[u]
+    e = start + np.int64((bits & LOW_12) * np.uint64(degree) >> S12)
+    for _ in range(degree):
+        if labels[indices[e]] == a:
+            y = wander(indptr, indices, labels, indices[e], u, bits >> S12)
+            e = other_part(indptr, indices, labels, group_of, group, y, more)
+            if e < 0:
+                return -1, -1
+            v = indices[e]
+            if fixed[v] >= 0 or v == u or sizes[labels[v]] == 1:
+                return -1, -1
+            return v, a
+        e += 1
+        if e == start + degree:
+            e = start
+    return -1, -1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def anneal(
+    csr,
+    limits,
+    terms,
+    fixed,
+    board,
+    groups,
+    scratch,
+    quantiles,
+    group,
+    seed,
+    stamp,
+    steps,
+    heat,
+    reach,
+    rate,
+    strain,
+    out,
+):
+    """
+    Run `steps` proposals of simulated annealing on the parts of one group.
+
+    A random border node of the group moves to a neighbouring part of the group. If that breaks a limit, a second move
+    is proposed with it: a swap, or the middle of a chain. What would break a part in pieces, or empty it, never happens.
+    Only nodes, parts and scratch of the group are written, and what is read of others never changes a decision: groups
+    may run at the same time.
+
+    Parameters
+    ----------
+    csr, limits, terms : Csr, Limits, Terms
+    fixed : int32 (n,)
+        Part of nodes that never move, or -1.
+    board : Board
+        Written in place.
+    groups, scratch : Groups, Scratch
+    quantiles : float64 (4096,)
+        Of the exponential distribution: a change for the worse is taken if it is at most `heat` times a random one.
+    group, seed : int, uint64
+    stamp : int
+        Marks in ``scratch.seen`` are below it; up to ``2 * steps`` marks are used.
+    steps : int
+    heat : float
+        Temperature in units of cost.
+    reach : float
+        A pair of moves is tried where the first alone is too dear by at most this.
+    rate : float64 (k, a)
+        Price of violation, in units of cost a work unit over or under.
+    strain : float
+        Price of a broken `apart` pair.
+    out : int64 (groups, 3)
+        Row `group` is written: change in cost, moves made, steps made.
+    """
+    labels, loads, sizes, moments = board.labels, board.loads, board.sizes, board.moments
+    indptr, indices, weights = csr.indptr, csr.indices, csr.weights
+    workload, lo, hi, target = limits.workload, limits.lo, limits.hi, limits.target
+    unit_cost, home, away_cost, prices, inertia = (
+        terms.unit_cost,
+        terms.home,
+        terms.away_cost,
+        terms.prices,
+        terms.inertia,
+    )
+    apart_indptr, apart_indices = terms.apart_indptr, terms.apart_indices
+    border, place, seen, owner, queue = scratch.border, scratch.place, scratch.seen, scratch.owner, scratch.queue
+    group_of = groups.group_of
+    base = groups.group_first[group]
+    parent, pending = scratch.parent[group], scratch.pending[group]
+    has_apart = apart_indices.shape[0] > 0
+    whole = prices[0] > 0 or prices[1] > 0
+    nodes = groups.group_first[group + 1] - base
+    count = fill_border(csr, labels, fixed, groups, scratch, group)
+    cost, made, done = 0, 0, 0
+    state = seed
+    for _ in range(steps):
+        if count == 0:
+            break
+        done += 1
+        state, bits = draw(state)
+        u = border[base + np.int64((bits >> S40) * np.uint64(count) >> S24)]
+        a = labels[u]
+        if sizes[a] == 1:
+            continue
+        x = indices[other_part(indptr, indices, labels, group_of, group, u, bits >> S28)]
+        b = labels[x]
+        worst = heat * quantiles[np.int64(bits & LOW_12)]
+        extra = -local_gain(indptr, indices, weights, unit_cost, home, away_cost, labels, u, a, b)
+        over = -(part_strain(lo, hi, rate, loads, a) + part_strain(lo, hi, rate, loads, b))
+        if has_apart:
+            over -= strain * apart_gain(apart_indptr, apart_indices, labels, u, a, b)
+        if not whole and extra + over > worst + reach:
+            continue
+        if whole:
+            extra -= part_price(target, prices, loads, moments, a) + part_price(target, prices, loads, moments, b)
+        shift(workload, prices, inertia, labels, loads, sizes, moments, u, a, b)
+        over += part_strain(lo, hi, rate, loads, a) + part_strain(lo, hi, rate, loads, b)
+        if whole:
+            extra += part_price(target, prices, loads, moments, a) + part_price(target, prices, loads, moments, b)
+        if extra + over <= worst:
+            stamp += 1
+            if stays_connected(indptr, indices, labels, u, a, seen, owner, queue, base, parent, pending, stamp, nodes):
+                cost += extra
+                made += 1
+                count = refresh_around(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count)
+                continue
+        elif over > 0.0:
+            state, bits = draw(state)
+            v, d = partner(indptr, indices, hi, labels, loads, sizes, fixed, group_of, group, u, a, b, x, bits)
+            if v >= 0 and sizes[labels[v]] > 1:
+                c = labels[v]
+                extra -= local_gain(indptr, indices, weights, unit_cost, home, away_cost, labels, v, c, d)
+                over -= part_strain(lo, hi, rate, loads, c) + part_strain(lo, hi, rate, loads, d)
+                if has_apart:
+                    over -= strain * apart_gain(apart_indptr, apart_indices, labels, v, c, d)
+                if whole:
+                    extra -= part_price(target, prices, loads, moments, c) + part_price(
+                        target, prices, loads, moments, d
+                    )
+                shift(workload, prices, inertia, labels, loads, sizes, moments, v, c, d)
+                over += part_strain(lo, hi, rate, loads, c) + part_strain(lo, hi, rate, loads, d)
+                if whole:
+                    extra += part_price(target, prices, loads, moments, c) + part_price(
+                        target, prices, loads, moments, d
+                    )
+                if extra + over <= worst:
+                    labels[v] = c
+                    stamp += 2
+                    ok = stays_connected(
+                        indptr, indices, labels, u, a, seen, owner, queue, base, parent, pending, stamp - 1, nodes
+                    )
+                    labels[v] = d
+                    if ok and stays_connected(
+                        indptr, indices, labels, v, c, seen, owner, queue, base, parent, pending, stamp, nodes
+                    ):
+                        cost += extra
+                        made += 1
+                        count = refresh_around(
+                            indptr, indices, labels, fixed, group_of, border, place, base, group, u, count
+                        )
+                        count = refresh_around(
+                            indptr, indices, labels, fixed, group_of, border, place, base, group, v, count
+                        )
+                        continue
+                shift(workload, prices, inertia, labels, loads, sizes, moments, v, d, c)
+        shift(workload, prices, inertia, labels, loads, sizes, moments, u, b, a)
+    out[group, 0] = cost
+    out[group, 1] = made
+    out[group, 2] = done

@@ -1,0 +1,1 @@
+"""Search: solve(), and the stages it is made of."""

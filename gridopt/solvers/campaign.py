@@ -1,0 +1,227 @@
+"""Campaign: all regions of a problem within one budget, side by side where they are small."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt.solvers.budget import Budget, Clock
+from gridopt.solvers.decompose.regions import Regions
+from gridopt.solvers.piece import Piece
+from gridopt.solvers.pieces import Effort, Outcome, solve_piece
+from gridopt.solvers.refine.annealing import Best
+from gridopt.solvers.stages import OnProgress, Progress
+
+__all__ = ["Campaign", "RegionOutcome"]
+
+PROOF_SHARE = 0.5
+"""Share of a budget of seconds that is left to proofs, where they are wanted."""
+PROOF_SECONDS = 10.0
+"""Seconds for the proof of a region where the budget is in steps."""
+
+
+@dataclass(frozen=True, eq=False)
+class RegionOutcome:
+    """What became of a region: `Outcome`, and what is proved (``"optimal"``, ``"infeasible"`` or ``"open"``)."""
+
+    region: int
+    labels: NDArray[np.int32] | None
+    violation: int
+    cost: int
+    trace: list[tuple[int, float, int, int]]
+    steps: int
+    first: tuple[int, int]
+    bound: int | None
+    status: str = "open"
+    reason: str = ""
+
+
+@dataclass
+class Campaign:
+    """One search of all regions of a problem."""
+
+    regions: Regions
+    budget: Budget
+    seed: int
+    workers: int
+    effort: Effort
+    prove: bool
+    on_progress: OnProgress | None
+    stopped: bool = False
+    seconds: float = 0.0
+    _cancel: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _done: dict[int, RegionOutcome] = field(default_factory=dict)
+    _error: list[BaseException] = field(default_factory=list)
+
+    def run(self, start: NDArray[np.int32] | None) -> dict[int, RegionOutcome]:
+        """
+        Search every region with several grids; return the outcome of each by region.
+
+        The search runs beside the calling thread, which only waits: a KeyboardInterrupt ends the search, not the work
+        in the middle of a round.
+        """
+        self._clock = self.budget.start()
+        search = threading.Thread(target=self._search, args=(start,), name="gridopt-search", daemon=True)
+        search.start()
+        while search.is_alive():
+            try:
+                search.join(0.2)
+            except KeyboardInterrupt:
+                if self._cancel.is_set():
+                    raise
+                self.stopped = True
+                self._cancel.set()
+        if self._error:
+            raise self._error[0]
+        self.seconds = self._clock.seconds()
+        return self._done
+
+    def _search(self, start: NDArray[np.int32] | None) -> None:
+        try:
+            sizes = self.regions.sizes()
+            self._total = max(1, int(sizes.sum()))
+            order = np.lexsort((self.regions.searched, -sizes))
+            with ThreadPoolExecutor(self.workers, thread_name_prefix="gridopt") as pool:
+                large = [int(self.regions.searched[i]) for i in order if self._is_large(int(sizes[i]))]
+                small = [int(self.regions.searched[i]) for i in order if not self._is_large(int(sizes[i]))]
+                self._left = self._total
+                for region in large:
+                    self._one(region, start, pool, 1)
+                self._side_by_side(small, start, pool)
+        except Exception as error:  # handed to the calling thread, which raises it
+            self._error.append(error)
+            self._cancel.set()
+
+    def _is_large(self, nodes: int) -> bool:
+        return nodes >= 4 * self.effort.annealing.nodes_per_group and nodes * self.workers > self._total
+
+    def _side_by_side(self, regions: list[int], start: NDArray[np.int32] | None, pool: Executor) -> None:
+        """Search regions at the same time, the largest first, few waiting: each is given its share when it begins."""
+        waiting: set[Future[None]] = set()
+        for region in regions:
+            if len(waiting) >= 2 * self.workers:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+            waiting.add(pool.submit(self._one, region, start, None, self.workers))
+        for future in waiting:
+            future.result()
+
+    def _one(self, region: int, start: NDArray[np.int32] | None, pool: Executor | None, lanes: int) -> None:
+        piece = self.regions.piece(region)
+        budget = self._share(piece.n_nodes, lanes)
+        local = None if start is None else self.regions.local_labels(region, start)
+        outcome = solve_piece(piece, budget, self.seed + 104_729 * region, self.effort, local, pool, self._watch)
+        self._finish(region, piece, outcome, budget)
+
+    def _share(self, nodes: int, lanes: int) -> Budget:
+        """Share of the budget for a region of `nodes` nodes, where `lanes` regions are searched at once."""
+        steps = None if self.budget.steps is None else max(1, self.budget.steps * nodes // self._total)
+        with self._lock:
+            left, self._left = self._left, self._left - nodes
+        seconds = None
+        if self.budget.seconds is not None:
+            hold = PROOF_SHARE if self.prove else 1.0
+            seconds = max(1e-3, self._clock.seconds_left() * hold * min(1.0, lanes * nodes / max(1, left)))
+        return Budget(seconds, steps)
+
+    def _watch(self, clock: Clock, best: Best) -> bool:
+        """Report progress from inside a region; say whether to stop."""
+        if self.on_progress is not None and not self._cancel.is_set():
+            with self._lock:
+                one = len(self.regions.searched) == 1
+                steps = clock.steps + sum(o.steps for o in self._done.values())
+                self._report(steps, best.cost if one else None, best.violation)
+        return self._cancel.is_set()
+
+    def _report(self, steps: int, cost: int | None, violation: int) -> None:
+        fraction = self._clock.fraction() if self.budget.steps is None else min(1.0, steps / self.budget.steps)
+        progress = Progress(
+            steps, self._clock.seconds(), cost, violation, fraction, len(self._done), len(self.regions.searched)
+        )
+        if self.on_progress is not None and self.on_progress(progress) is True:
+            self.stopped = True
+            self._cancel.set()
+
+    def _finish(self, region: int, piece: Piece, outcome: Outcome, budget: Budget) -> None:
+        found = RegionOutcome(
+            region,
+            outcome.labels,
+            outcome.violation,
+            outcome.cost,
+            outcome.trace,
+            outcome.steps,
+            outcome.first,
+            simple_bound(piece),
+        )
+        if self.prove and not self._cancel.is_set():
+            found = self._proved(piece, found, budget)
+        with self._lock:
+            self._done[region] = found
+
+    def _proved(self, piece: Piece, found: RegionOutcome, budget: Budget) -> RegionOutcome:
+        """Hand the region to the exact solver; keep what it proves, and its plan where that is better."""
+        from gridopt.solvers.exact import prove_piece
+
+        seconds = PROOF_SECONDS if budget.seconds is None else max(0.5, budget.seconds)
+        began = time.perf_counter()
+        proof = prove_piece(piece, start=found.labels, seconds=seconds, workers=self.workers, seed=self.seed)
+        labels, violation, cost = found.labels, found.violation, found.cost
+        trace = found.trace
+        if proof.labels is not None:
+            price = price_of(piece, np.asarray(proof.labels, dtype=np.int32))
+            if labels is None or price < (violation, cost):
+                labels, (violation, cost) = np.asarray(proof.labels, dtype=np.int32), price
+                when = (trace[-1][1] if trace else 0.0) + time.perf_counter() - began
+                trace = [*trace, (found.steps, when, cost, violation)]
+        bounds = [b for b in (found.bound, proof.bound) if b is not None]
+        status = {"optimal": "optimal", "infeasible": "infeasible"}.get(proof.status, "open")
+        if status == "infeasible" and labels is not None and violation == 0:
+            status = "open"
+        return RegionOutcome(
+            found.region,
+            labels,
+            violation,
+            cost,
+            trace,
+            found.steps,
+            found.first,
+            max(bounds) if bounds else None,
+            status,
+            proof.reason,
+        )
+
+
+def price_of(piece: Piece, labels: NDArray[np.int32]) -> tuple[int, int]:
+    """Violation and cost of labels of a piece, from scratch."""
+    from gridopt.solvers.table import Table
+
+    return Table(piece, labels).price()
+
+
+def simple_bound(piece: Piece) -> int:
+    """
+    Lower bound on the cost of any plan: k parts of a connected graph cut k - 1 edges, and each node is in some part.
+
+    Other terms are at least 0. Weights below 0 are all counted.
+    """
+    weights = _edge_weights(piece)
+    if len(weights) and weights[0] < 0:
+        bound = int(weights[weights < 0].sum())
+    else:
+        bound = int(weights[: piece.n_parts - 1].sum())
+    if piece.unit_cost.size:
+        bound += int(piece.unit_cost.min(axis=1).sum())
+    return bound
+
+
+def _edge_weights(piece: Piece) -> NDArray[np.int64]:
+    """Weight of each edge once, ascending."""
+    rows = np.repeat(np.arange(piece.n_nodes), np.diff(piece.indptr))
+    return np.sort(piece.weights[rows < piece.indices])

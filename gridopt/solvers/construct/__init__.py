@@ -1,0 +1,1 @@
+"""Construction: a piece -> contiguous labels."""

@@ -1,0 +1,1 @@
+"""Decomposition: problems into pieces, and plans of pieces into plans."""

@@ -1,0 +1,355 @@
+"""Problem -> pieces, one for each region with several grids; labels of pieces -> labels of the plan."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from gridopt.errors import Finding
+from gridopt.model import Problem
+from gridopt.rules.objective import edge_prices, inertia_xy
+from gridopt.solvers.piece import Piece
+
+__all__ = ["Regions", "decompose"]
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """
+    The regions of a problem, their units contracted to nodes and sorted by region.
+
+    Parameters
+    ----------
+    problem : Problem
+    node_of : ndarray of int64, shape (n,)
+        Node of each unit; nodes of a region are consecutive, in the order of their smallest units.
+    first_node, first_row : ndarray of int64, shape (r + 1,)
+        Nodes and grids of region ``r`` are ``[first[r], first[r + 1])``, the grids as positions in `rows`.
+    rows : ndarray of int64, shape (k,)
+        Grids sorted by region.
+    searched : ndarray of int64
+        Regions with several grids.
+    findings : tuple of Finding
+        Compounds that had to be joined.
+    """
+
+    problem: Problem
+    node_of: NDArray[np.int64]
+    first_node: NDArray[np.int64]
+    first_row: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    searched: NDArray[np.int64]
+    findings: tuple[Finding, ...]
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int64]
+    weights: NDArray[np.int64]
+    workload: NDArray[np.int64]
+    fixed: NDArray[np.int32]
+    apart: sparse.csr_matrix
+
+    def sizes(self) -> NDArray[np.int64]:
+        """Nodes of each region that is searched."""
+        return np.diff(self.first_node)[self.searched]
+
+    def piece(self, region: int) -> Piece:
+        """
+        Return the region as arrays.
+
+        Edges are priced by `cut` and `edge_cost`; `moved` becomes `home` and `away_cost`, or unit costs where units of
+        one compound come from different grids.
+        """
+        problem = self.problem
+        a, b = self.first_node[region], self.first_node[region + 1]
+        rows = self.rows[self.first_row[region] : self.first_row[region + 1]]
+        edges = slice(self.indptr[a], self.indptr[b])
+        apart = self.apart[a:b, a:b]
+        unit_cost, home, away = self._other_costs(region, rows)
+        weights = problem.objective
+        n = int(b - a)
+        inertia = int(weights.get("inertia", 0))
+        xy = moment = spread = None
+        if inertia:
+            xy, moment, spread = self._moments(region)
+        return Piece(
+            indptr=self.indptr[a : b + 1] - self.indptr[a],
+            indices=(self.indices[edges] - a).astype(np.int32),
+            weights=self.weights[edges],
+            workload=self.workload[a:b],
+            lo=problem.lo[rows],
+            hi=problem.hi[rows],
+            target=np.maximum(1, np.rint(problem.target[rows])).astype(np.int64),
+            fixed=_local(self.fixed[a:b], rows),
+            apart_indptr=apart.indptr.astype(np.int64),
+            apart_indices=apart.indices.astype(np.int32),
+            unit_cost=unit_cost,
+            home=home if len(home) else np.full(n, -1, dtype=np.int32),
+            away_cost=away if len(away) else np.zeros(n, dtype=np.int64),
+            imbalance_weight=int(weights.get("imbalance", 0)),
+            inertia_weight=inertia,
+            xy=np.empty((0, 2), dtype=np.int64) if xy is None else xy,
+            moment=moment,
+            spread=spread,
+        )
+
+    def _units(self, region: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        units = np.flatnonzero(self.problem.nesting.region == region)
+        return units, self.node_of[units] - self.first_node[region]
+
+    def _moments(self, region: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        units, node = self._units(region)
+        n = int(self.first_node[region + 1] - self.first_node[region])
+        xy, mass = inertia_xy(self.problem)[units], self.problem.workload[units, 0]
+        moment, spread = np.zeros((n, 2), dtype=np.int64), np.zeros(n, dtype=np.int64)
+        np.add.at(moment, node, xy * mass[:, None])
+        np.add.at(spread, node, mass * (xy**2).sum(axis=1))
+        middle = np.zeros((n, 2), dtype=np.int64)
+        np.add.at(middle, node, xy)
+        return middle // np.bincount(node, minlength=n)[:, None], moment, spread
+
+    def _other_costs(
+        self, region: int, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+        problem, weights = self.problem, self.problem.objective
+        price, moved = weights.get("unit_cost", 0), weights.get("moved", 0)
+        none = np.empty((0, 0), dtype=np.int64), np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
+        has_cost = bool(price) and problem.unit_cost is not None
+        has_home = bool(moved) and problem.incumbent is not None
+        if not has_cost and not has_home:
+            return none
+        units, node = self._units(region)
+        n, k = int(self.first_node[region + 1] - self.first_node[region]), len(rows)
+        unit_cost = none[0]
+        if has_cost:
+            unit_cost = np.zeros((n, k), dtype=np.int64)
+            np.add.at(unit_cost, node, price * problem.unit_cost[np.ix_(units, rows)])
+        if not has_home:
+            return unit_cost, none[1], none[2]
+        home_of_unit = _local(problem.incumbent[units], rows)
+        mass = moved * problem.workload[units, 0]
+        home = np.full(n, -1, dtype=np.int32)
+        home[node] = home_of_unit
+        if (home[node] == home_of_unit).all():
+            return unit_cost, home, np.bincount(node, weights=mass, minlength=n).astype(np.int64)
+        if not has_cost:
+            unit_cost = np.zeros((n, k), dtype=np.int64)
+        known = home_of_unit >= 0
+        np.add.at(unit_cost, node[known], mass[known, None])
+        np.add.at(unit_cost, (node[known], home_of_unit[known]), -mass[known])
+        return unit_cost, none[1], none[2]
+
+    def local_labels(self, region: int, labels: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Labels of the nodes of a region from labels of units: the part of each node's first unit, -1 where foreign."""
+        units, node = self._units(region)
+        rows = self.rows[self.first_row[region] : self.first_row[region + 1]]
+        found = np.full(int(self.first_node[region + 1] - self.first_node[region]), -1, dtype=np.int32)
+        found[node[::-1]] = _local(labels[units], rows)[::-1]
+        return found
+
+    def constant_cost(self, labels: NDArray[np.int32] | None) -> int | None:
+        """
+        Cost no search of a region touches: edges between regions, unit costs and inertia of regions of one grid, and
+        units whose grid in the plan in force lies elsewhere.
+
+        Parameters
+        ----------
+        labels : ndarray of int32, shape (n,), or None
+            A plan; without one, None is returned where the cost depends on it (units may change region or grid names).
+        """
+        problem = self.problem
+        region, graph = problem.nesting.region, problem.graph
+        price = edge_prices(problem)
+        u, v = graph.edges[:, 0], graph.edges[:, 1]
+        total = int(price[region[u] != region[v]].sum())
+        alone = np.diff(self.first_row)[region] == 1
+        if labels is None:
+            labels = np.empty(problem.n_units, dtype=np.int32)
+            labels[alone] = self.rows[self.first_row[region[alone]]]
+        weights = problem.objective
+        rest = np.flatnonzero(alone)
+        if weights.get("unit_cost") and problem.unit_cost is not None:
+            total += weights["unit_cost"] * int(problem.unit_cost[rest, labels[rest]].sum())
+        if weights.get("moved") and problem.incumbent is not None:
+            before = problem.incumbent
+            foreign = (before >= 0) & (problem.nesting.grid_region[np.maximum(before, 0)] != region)
+            away = foreign | (alone & (before >= 0) & (before != np.where(alone, labels, before)))
+            total += weights["moved"] * int(problem.workload[away, 0].sum())
+        if weights.get("inertia"):
+            total += weights["inertia"] * self._inertia_alone(rest)
+        if weights.get("imbalance"):
+            total += weights["imbalance"] * self._imbalance_alone()
+        return total
+
+    def _inertia_alone(self, units: NDArray[np.int64]) -> int:
+        region, mass = self.problem.nesting.region[units], self.problem.workload[units, 0]
+        xy = inertia_xy(self.problem)[units]
+        total = int((mass * (xy**2).sum(axis=1)).sum())
+        for r in np.unique(region):
+            own = region == r
+            load = int(mass[own].sum())
+            if load:
+                x, y = (int(s) for s in (xy[own] * mass[own, None]).sum(axis=0))
+                total -= (x * x + y * y) // load
+        return total
+
+    def _imbalance_alone(self) -> int:
+        problem, nesting = self.problem, self.problem.nesting
+        total = 0
+        for r in np.flatnonzero((np.diff(self.first_row) == 1) & ~nesting.region_exempt):
+            row = self.rows[self.first_row[r]]
+            load = problem.workload[nesting.region == r].sum(axis=0)
+            target = np.maximum(1, np.rint(problem.target[row])).astype(np.int64)
+            total += int((np.abs(load - target) * 1_000_000 // target).sum())
+        return total
+
+    def stitch(self, parts: dict[int, NDArray[np.int32]]) -> NDArray[np.int32]:
+        """
+        Labels of all units from labels of the nodes of each searched region.
+
+        Where grids are interchangeable, parts of a region take its grids in the order of their smallest unit.
+        """
+        of_node = np.empty(self.first_node[-1], dtype=np.int64)
+        for region in range(len(self.first_node) - 1):
+            a, b = self.first_node[region], self.first_node[region + 1]
+            rows = self.rows[self.first_row[region] : self.first_row[region + 1]]
+            if len(rows) == 1:
+                of_node[a:b] = rows[0]
+                continue
+            labels = parts[region]
+            if self.problem.interchangeable:
+                used, first = np.unique(labels, return_index=True)
+                rank = np.empty(len(rows), dtype=np.int64)
+                rank[used[np.argsort(first)]] = np.arange(len(used))
+                labels = rank[labels]
+            of_node[a:b] = rows[labels]
+        return of_node[self.node_of].astype(np.int32)
+
+
+def _local(rows: NDArray[np.int32], own: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Position of each grid in `own` (ascending), -1 where it is none of them."""
+    at = np.searchsorted(own, rows)
+    at[at == len(own)] = 0
+    return np.where(own[at] == rows, at, -1).astype(np.int32)
+
+
+def decompose(problem: Problem) -> Regions:
+    """
+    Contract compounds, price edges and sort everything by region. O((n + m) log n), for all regions at once.
+
+    A compound that is not connected inside its region takes the units of shortest paths between its pieces along, and
+    a finding says so.
+    """
+    n, region = problem.n_units, problem.nesting.region.astype(np.int64)
+    key, findings = _compounds(problem)
+    _, first, cluster = np.unique(region * n + key, return_index=True, return_inverse=True)
+    smallest = np.full(len(first), n, dtype=np.int64)
+    np.minimum.at(smallest, cluster, np.arange(n))
+    order = np.lexsort((smallest, region[first]))
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    node_of = rank[cluster]
+    count, n_regions = len(order), problem.nesting.n_regions
+    first_node = np.concatenate([[0], np.cumsum(np.bincount(region[first], minlength=n_regions))])
+    grid_region = problem.nesting.grid_region
+    rows = np.argsort(grid_region, kind="stable")
+    first_row = np.concatenate([[0], np.cumsum(np.bincount(grid_region, minlength=n_regions))])
+    u, v = problem.graph.edges[:, 0], problem.graph.edges[:, 1]
+    inside = (region[u] == region[v]) & (node_of[u] != node_of[v])
+    matrix = _symmetric(node_of[u[inside]], node_of[v[inside]], edge_prices(problem)[inside], count)
+    p, q = problem.apart[:, 0], problem.apart[:, 1]
+    together = (region[p] == region[q]) & (node_of[p] != node_of[q])
+    apart = _symmetric(node_of[p[together]], node_of[q[together]], np.ones(int(together.sum()), dtype=np.int64), count)
+    workload = np.zeros((count, problem.n_attributes), dtype=np.int64)
+    np.add.at(workload, node_of, problem.workload)
+    fixed = np.full(count, -1, dtype=np.int32)
+    np.maximum.at(fixed, node_of, problem.fixed)
+    return Regions(
+        problem=problem,
+        node_of=node_of,
+        first_node=first_node.astype(np.int64),
+        first_row=first_row.astype(np.int64),
+        rows=rows.astype(np.int64),
+        searched=np.flatnonzero(np.diff(first_row) > 1),
+        findings=tuple(findings),
+        indptr=matrix.indptr.astype(np.int64),
+        indices=matrix.indices.astype(np.int64),
+        weights=matrix.data.astype(np.int64),
+        workload=workload,
+        fixed=fixed,
+        apart=apart,
+    )
+
+
+def _symmetric(u: NDArray[np.int64], v: NDArray[np.int64], weight: NDArray[np.int64], n: int) -> sparse.csr_matrix:
+    matrix = sparse.coo_matrix((np.tile(weight, 2), (np.append(u, v), np.append(v, u))), shape=(n, n)).tocsr()
+    matrix.sum_duplicates()
+    matrix.sort_indices()
+    return matrix
+
+
+def _compounds(problem: Problem) -> tuple[NDArray[np.int64], list[Finding]]:
+    """Key of the compound of each unit: equal keys are one node. Compounds in pieces are joined by shortest paths."""
+    n = problem.n_units
+    key = np.arange(n, dtype=np.int64)
+    bound = np.flatnonzero(problem.together >= 0)
+    findings: list[Finding] = []
+    if not len(bound):
+        return key, findings
+    _, first, compound = np.unique(problem.together[bound], return_index=True, return_inverse=True)
+    key[bound] = bound[first][compound]
+    for c in range(len(first)):
+        root = int(bound[first[c]])
+        added: list[int] = []
+        while True:
+            members = np.flatnonzero(key == key[root])
+            path = _joining_path(problem, members)
+            if path is None:
+                break
+            for unit in path:
+                key[key == key[unit]] = key[root]
+            added += path
+        if added:
+            ids = tuple(problem.graph.ids[members[:5]].tolist())
+            cure = f"Its units do not touch: {len(added)} units of shortest paths between them go along."
+            findings.append(Finding("compound-joined", "warning", ids, len(members), None, cure))
+    return key, findings
+
+
+def _joining_path(problem: Problem, members: NDArray[np.int64]) -> list[int] | None:
+    """Units strictly between two pieces of `members` on a shortest path in their region; None where it is one piece."""
+    graph, region = problem.graph, problem.nesting.region
+    mine = set(members.tolist())
+
+    def neighbours(unit: int) -> Iterator[int]:
+        for other in graph.indices[graph.indptr[unit] : graph.indptr[unit + 1]].tolist():
+            if region[other] == region[unit]:
+                yield other
+
+    piece, line = {int(members[0])}, deque([int(members[0])])
+    while line:
+        for other in neighbours(line.popleft()):
+            if other in mine and other not in piece:
+                piece.add(other)
+                line.append(other)
+    if len(piece) == len(mine):
+        return None
+    before = dict.fromkeys(sorted(piece), -1)
+    line = deque(before)
+    while line:
+        unit = line.popleft()
+        for other in neighbours(unit):
+            if other in before:
+                continue
+            before[other] = unit
+            if other in mine:
+                path = []
+                while before[unit] >= 0:
+                    path.append(unit)
+                    unit = before[unit]
+                return path
+            line.append(other)
+    return None

@@ -1,0 +1,144 @@
+"""solve_piece: construct, anneal, mend limits, anneal again; the best plan of one piece within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt.solvers.budget import Budget, Clock
+from gridopt.solvers.construct.bisection import Bisection
+from gridopt.solvers.construct.mending import Mending
+from gridopt.solvers.piece import Piece
+from gridopt.solvers.refine.annealing import Annealing, Best
+from gridopt.solvers.table import Table
+
+__all__ = ["Effort", "Outcome", "solve_piece"]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """
+    How hard to search.
+
+    Parameters
+    ----------
+    annealing : Annealing
+        The main search.
+    steps_per_node : int
+        The search of a piece ends by itself after so many steps for each of its nodes.
+    first_share : float
+        Share of a budget the first annealing takes; the rest mends limits or polishes.
+    small : int
+        Pieces of at most so many nodes are annealed from several constructions.
+    """
+
+    annealing: Annealing = Annealing()
+    steps_per_node: int = 20_000
+    first_share: float = 0.8
+    small: int = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of a piece: its best plan (None: none is contiguous), price, improvements and steps made."""
+
+    labels: NDArray[np.int32] | None
+    violation: int
+    cost: int
+    trace: list[tuple[int, float, int, int]]
+    steps: int
+    first: tuple[int, int] = (0, 0)
+
+
+def solve_piece(
+    piece: Piece,
+    budget: Budget,
+    seed: int,
+    effort: Effort = Effort(),
+    start: NDArray[np.int32] | None = None,
+    pool: Executor | None = None,
+    watch: Callable[[Clock, Best], bool] | None = None,
+) -> Outcome:
+    """
+    Search for a plan of one piece.
+
+    Parameters
+    ----------
+    piece : Piece
+    budget : Budget
+        Of this piece. With `steps` the outcome depends on nothing but the piece, the seed and the effort.
+    seed : int
+    effort : Effort
+    start : ndarray of int32, shape (n,), optional
+        Labels to begin with, -1 where unknown; mended where they are not contiguous.
+    pool : Executor, optional
+        Runs groups of parts of one piece side by side.
+    watch : callable, optional
+        Looked at between rounds with the clock and the best plan; True stops the search.
+    """
+    stall = effort.steps_per_node * piece.n_nodes
+    clock = Budget(budget.seconds, budget.steps, stall).start()
+    labels = None if start is None else Mending(start)(piece, seed)
+    warm = labels is not None
+    if labels is None:
+        labels = Bisection()(piece, seed)
+    if labels is None:
+        return Outcome(None, 0, 0, [], 0)
+    annealing = effort.annealing
+    table = Table(piece, labels, annealing.n_groups(piece.n_nodes, piece.n_parts))
+    best = Best(np.array(labels), *table.price())
+    best.trace.append((0, clock.seconds(), best.cost, best.violation))
+    first = (best.violation, best.cost)
+
+    def stop() -> bool:
+        return watch is not None and watch(clock, best)
+
+    if warm:
+        annealing = replace(annealing, hot=annealing.cold * 1.5)
+    cycle = 0
+    while not clock.expired():
+        spent = _cycle(table, clock, seed + 7919 * cycle, best, annealing, effort, pool, stop)
+        if not spent or stop():
+            break
+        table.put(best.labels)
+        annealing = _next(effort.annealing, best.violation, cycle)
+        cycle += 1
+    return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
+
+
+def _next(annealing: Annealing, violation: int, cycle: int) -> Annealing:
+    """Parameters of the next cycle: mend limits where they are broken, else polish."""
+    if violation:
+        return replace(annealing, hot=annealing.cold * (2.0 + cycle % 3), give=4.0, firm_from=0.2, hard_from=0.8)
+    return replace(annealing, hot=annealing.cold * 2.0)
+
+
+def _cycle(
+    table: Table,
+    clock: Clock,
+    seed: int,
+    best: Best,
+    annealing: Annealing,
+    effort: Effort,
+    pool: Executor | None,
+    stop: Callable[[], bool],
+) -> bool:
+    """Anneal once, for a share of what is left of the budget; return whether any step was made."""
+    before = clock.steps
+    left = clock.steps_left()
+    share = effort.first_share if clock.fraction() < 0.5 else 1.0
+    part = Budget(
+        None if clock.budget.seconds is None else clock.seconds_left() * share,
+        None if left is None else max(1, int(left * share)),
+    ).start()
+    inner = Best(best.labels, best.violation, best.cost)
+    annealing(table, part, seed, inner, pool, stop)
+    for step, seconds, cost, violation in inner.trace:
+        best.trace.append((before + step, clock.seconds() - part.seconds() + seconds, cost, violation))
+    best.violation, best.cost = inner.violation, inner.cost
+    clock.tick(part.steps)
+    return part.steps > 0

@@ -1,0 +1,1 @@
+"""Refinement: labels -> better labels, never worse."""

@@ -1,0 +1,318 @@
+"""solve: problem -> result. Split into regions, search each, stitch, judge."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt._validate import nearest_names
+from gridopt.errors import Finding, InputError, InternalError
+from gridopt.model import Plan, Problem
+from gridopt.model.result import Result, Status, Step, Trace
+from gridopt.rules.check import check
+from gridopt.rules.constraints import total_violation
+from gridopt.rules.objective import cost as cost_of
+from gridopt.rules.verify import labels_from, verify
+from gridopt.solvers.budget import Budget
+from gridopt.solvers.campaign import Campaign, RegionOutcome
+from gridopt.solvers.decompose.regions import Regions, decompose
+from gridopt.solvers.pieces import Effort
+from gridopt.solvers.refine.annealing import Annealing
+from gridopt.solvers.stages import OnProgress
+
+__all__ = ["EFFORTS", "solve"]
+
+logger = logging.getLogger(__name__)
+
+EFFORTS: Mapping[str, Effort] = {
+    "fast": Effort(steps_per_node=2_000, annealing=Annealing(hot=0.35)),
+    "balanced": Effort(),
+    "thorough": Effort(steps_per_node=200_000, annealing=Annealing(hot=0.6)),
+}
+"""What the names of efforts stand for."""
+
+DEFAULT_SECONDS = 10.0
+
+
+def solve(
+    problem: Problem,
+    *,
+    seconds: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    effort: str = "balanced",
+    start: Any = None,
+    prove: bool = False,
+    on_progress: OnProgress | None = None,
+) -> Result:
+    """
+    Search for the best plan: contiguous, within limits, at least cost.
+
+    Parameters
+    ----------
+    problem : Problem
+        From `build_problem`.
+    seconds : float, optional
+        Wall time to spend, kernels being loaded already; 10 where neither `seconds` nor `steps` is given. Small
+        problems end before that.
+    steps : int, optional
+        Candidate moves to examine. Unlike seconds they reproduce: equal problem, steps and seed give equal labels and
+        an equal (step, cost, bound) trace with any number of workers.
+    seed : int
+        Seed of all randomness, at least 0.
+    workers : int, optional
+        Threads; default one for each processor this process may use.
+    effort : {"fast", "balanced", "thorough"}
+        How soon a search of a small territory ends by itself.
+    start : Plan, Series of grid ids by unit id, or array_like of int, optional
+        Plan to begin with; mended where it is not contiguous.
+    prove : bool
+        Also try to prove the plan optimal, or that there is none, with CP-SAT. Small regions only can hope for it.
+    on_progress : callable, optional
+        Called with a `Progress` between rounds, from the searching threads, one at a time; returning True ends the
+        search with the best plan so far.
+
+    Returns
+    -------
+    Result
+        ``status`` says what it is worth, ``plan`` is checked by `verify`.
+
+    Raises
+    ------
+    InputError
+        If the budget, seed, workers, effort or start make no sense.
+    InternalError
+        If a plan turns out not to be what the search took it for: a bug.
+
+    Notes
+    -----
+    Each region is split by spanning-tree cuts, then annealed; regions are searched side by side, large ones group of
+    grids by group of grids. A Ctrl-C ends the search with the best plan so far.
+
+    Examples
+    --------
+    >>> import gridopt as go
+    >>> graph = go.Graph.from_edges(4, [(0, 1), (1, 2), (2, 3)], costs=[1, 9, 1])
+    >>> problem = go.build_problem(graph, workload=[1, 1, 1, 1], n_grids=2, tolerance=0.5)
+    >>> result = go.solve(problem, steps=1000, seed=7)
+    >>> result.cost, result.plan.labels.tolist()
+    (1, [0, 1, 1, 1])
+    """
+    began = time.perf_counter()
+    request = _Request(seconds, steps, seed, workers, effort, prove)
+    request.validate()
+    initial = None if start is None else labels_from(problem, start)
+    findings = check(problem)
+    errors = tuple(f for f in findings if f.severity == "error")
+    exceptions = tuple(f for f in findings if f.severity != "error")
+    if errors:
+        return request.result(Status.INFEASIBLE, str(errors[0]), began, {}, exceptions=errors + exceptions)
+    from gridopt.solvers.warm import compile
+
+    timings = {"compile": compile()}
+    regions = decompose(problem)
+    timings["prepare"] = time.perf_counter() - began - timings["compile"]
+    campaign = Campaign(regions, request.budget(), seed, request.n_workers(), EFFORTS[effort], prove, on_progress)
+    outcomes = campaign.run(initial)
+    timings["search"] = campaign.seconds
+    return _judge(request, problem, regions, campaign, outcomes, exceptions + regions.findings, began, timings)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What the caller of `solve` asked for."""
+
+    seconds: float | None
+    steps: int | None
+    seed: int
+    workers: int | None
+    effort: str
+    prove: bool
+
+    def validate(self) -> None:
+        """Refuse what makes no sense."""
+        if self.seconds is not None and not (_is_real(self.seconds) and 0 < self.seconds < float("inf")):
+            raise InputError(f"seconds is {self.seconds!r}; give a number above 0, such as seconds=10.")
+        for name, value, least in (("steps", self.steps, 1), ("workers", self.workers, 1), ("seed", self.seed, 0)):
+            if value is None and name != "seed":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+                raise InputError(f"{name} is {value!r}; give a whole number of at least {least}.")
+        if self.effort not in EFFORTS:
+            raise InputError(f"effort is {self.effort!r}. {nearest_names(str(self.effort), EFFORTS)}")
+
+    def budget(self) -> Budget:
+        """Return the budget of the search."""
+        neither = self.seconds is None and self.steps is None
+        return Budget(
+            DEFAULT_SECONDS if neither else None if self.seconds is None else float(self.seconds),
+            None if self.steps is None else int(self.steps),
+        )
+
+    def n_workers(self) -> int:
+        """Return the number of threads."""
+        if self.workers is not None:
+            return int(self.workers)
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    def result(self, status: Status, reason: str, began: float, timings: dict[str, float], **found: Any) -> Result:
+        """Return a result with everything that is the same whatever was found."""
+        timings["total"] = time.perf_counter() - began
+        parameters = {name: getattr(self, name) for name in ("seconds", "steps", "workers", "effort", "prove")}
+        return Result(
+            status=status,
+            reason=reason,
+            seed=int(self.seed),
+            parameters=parameters,
+            versions=_versions(),
+            timings=timings,
+            **found,
+        )
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _versions() -> dict[str, str]:
+    from gridopt import __version__
+
+    names = ("numpy", "numba", "scipy", "ortools")
+    return {"gridopt": __version__, "python": platform.python_version()} | {
+        name: importlib.metadata.version(name) for name in names
+    }
+
+
+def _judge(
+    request: _Request,
+    problem: Problem,
+    regions: Regions,
+    campaign: Campaign,
+    outcomes: dict[int, RegionOutcome],
+    exceptions: tuple[Finding, ...],
+    began: float,
+    timings: dict[str, float],
+) -> Result:
+    """Stitch the regions, check the plan against the facts, and say truthfully what it is."""
+    refuted = [o for o in outcomes.values() if o.status == "infeasible"]
+    without = [r for r, o in outcomes.items() if o.labels is None]
+    if refuted and not problem.soft:
+        found = tuple(_about_region(problem, o.region, "infeasible-region", o.reason) for o in refuted)
+        reason = f"No plan exists: {refuted[0].reason}"
+        return request.result(Status.INFEASIBLE, reason, began, timings, exceptions=found + exceptions)
+    if without:
+        cure = "Units fixed to one grid are kept apart by those of another: review the fixed units."
+        found = tuple(_about_region(problem, r, "no-contiguous-plan", cure) for r in without)
+        reason = f"No contiguous plan was found for {len(without)} regions: {cure}"
+        return request.result(Status.NO_PLAN, reason, began, timings, exceptions=found + exceptions)
+    labels = regions.stitch({r: o.labels for r, o in outcomes.items() if o.labels is not None})
+    plan = Plan(problem, labels).canonical()
+    broken = verify(plan.problem, plan.labels)
+    violation, cost = total_violation(plan.problem, plan.labels), cost_of(plan.problem, plan.labels)
+    _compare(plan, broken, violation, cost, regions, outcomes)
+    proved = all(o.status == "optimal" for o in outcomes.values())
+    bound = _bound(problem, regions, outcomes) if not violation else None
+    if proved and not broken:
+        bound = cost
+    bound = None if bound is None else min(bound, cost)
+    status, reason = _status(problem, broken, violation, proved, campaign.stopped)
+    timings["judge"] = time.perf_counter() - began - sum(timings.values())
+    return request.result(
+        status,
+        reason,
+        began,
+        timings,
+        plan=plan,
+        cost=cost,
+        bound=bound,
+        trace=_trace(regions, outcomes, cost, violation, bound if status is Status.OPTIMAL else None),
+        exceptions=tuple(broken) + exceptions,
+    )
+
+
+def _status(problem: Problem, broken: list[Finding], violation: int, proved: bool, stopped: bool) -> tuple[Status, str]:
+    ended = " The search was stopped." if stopped else ""
+    if broken:
+        worst = "; ".join(str(f) for f in broken[:2])
+        return Status.VIOLATED, f"The best plan found breaks {len(broken)} limits or locks: {worst}.{ended}"
+    if proved:
+        return Status.OPTIMAL, "No sound plan costs less: proved."
+    if violation and problem.soft:
+        return (
+            Status.FEASIBLE,
+            f"Contiguous; limits are wishes, missed by {violation / 1e4:.2f} % of a target in all.{ended}",
+        )
+    return Status.FEASIBLE, f"Contiguous, and every grid is within its limits.{ended}"
+
+
+def _about_region(problem: Problem, region: int, code: str, cure: str) -> Finding:
+    units = np.flatnonzero(problem.nesting.region == region)
+    return Finding(code, "error", tuple(problem.graph.ids[units[:5]].tolist()), len(units), None, cure)
+
+
+def _compare(
+    plan: Plan, broken: list[Finding], violation: int, cost: int, regions: Regions, outcomes: dict[int, RegionOutcome]
+) -> None:
+    """Raise InternalError where the judges and the search disagree about the plan."""
+    shape = [f for f in broken if f.code not in ("under-limit", "over-limit", "not-apart")]
+    if shape:
+        raise InternalError(f"the search returned an unsound plan: {shape[0]}", broken)
+    claimed = sum(o.violation for o in outcomes.values())
+    apart = sum(f.code == "not-apart" for f in broken)
+    if claimed == 0 and (broken and not plan.problem.soft):
+        raise InternalError(f"the search took an unsound plan for sound: {broken[0]}", broken)
+    if not apart and claimed != violation:
+        raise InternalError(f"the search counted a violation of {claimed} millionths, the rules {violation}.")
+    outside = cost - sum(o.cost for o in outcomes.values())
+    fixed_part = regions.constant_cost(plan.labels)
+    if outside != fixed_part:
+        raise InternalError(f"the search counted a cost of {cost - outside + fixed_part}, the rules {cost}.")
+
+
+def _bound(problem: Problem, regions: Regions, outcomes: dict[int, RegionOutcome]) -> int | None:
+    """Return a proved lower bound: bounds of the regions, and what every plan costs."""
+    bounds = [o.bound for o in outcomes.values()]
+    if any(b is None for b in bounds):
+        return None
+    constant = regions.constant_cost(None)
+    return None if constant is None else int(sum(b for b in bounds if b is not None)) + constant
+
+
+def _trace(regions: Regions, outcomes: dict[int, RegionOutcome], cost: int, violation: int, bound: int | None) -> Trace:
+    """
+    Improvements of the whole plan, regions being taken one after the other, as if they had been searched so.
+
+    The order, steps and prices depend on the outcomes alone, not on which region was searched when.
+    """
+    ordered = [outcomes[r] for r in sorted(outcomes)]
+    outside = cost - sum(o.cost for o in ordered)
+    at_cost = outside + sum(o.first[1] for o in ordered)
+    at_violation = sum(o.first[0] for o in ordered)
+    rows, step, seconds = [], 0, 0.0
+    for o in ordered:
+        trace = o.trace if len(ordered) <= 50 else o.trace[-1:]
+        was = o.first
+        for at, when, new_cost, new_violation in trace:
+            at_cost, at_violation = at_cost + new_cost - was[1], at_violation + new_violation - was[0]
+            was = (new_violation, new_cost)
+            seconds = max(seconds, when)
+            rows.append(Step(step + at, seconds, at_cost, at_violation, None))
+        step += o.steps
+    if not rows or rows[-1].cost != cost or bound is not None:
+        rows.append(Step(step, seconds, cost, violation, bound))
+    return tuple(_changes(rows))
+
+
+def _changes(rows: list[Step]) -> list[Step]:
+    """Leave out rows that say the same as the one before."""
+    return [row for i, row in enumerate(rows) if i == 0 or row[2:] != rows[i - 1][2:]]

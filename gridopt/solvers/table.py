@@ -1,0 +1,109 @@
+"""Table: a piece laid out for the kernels, with the plan in the making on it. It lives as long as one search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt.solvers.piece import Piece
+
+__all__ = ["Table", "quantiles"]
+
+
+def quantiles() -> NDArray[np.float64]:
+    """Quantiles of the exponential distribution, float64 (4096,): a table is quicker than a logarithm."""
+    return -np.log((np.arange(4096) + 0.5) / 4096)
+
+
+class Table:
+    """
+    A piece as kernel bundles, with labels, loads and sizes that change in place.
+
+    Parameters
+    ----------
+    piece : Piece
+    labels : ndarray of int32, shape (n,)
+        Contiguous labels to begin with; copied.
+    n_groups : int
+        Groups of parts that are annealed at once.
+    """
+
+    def __init__(self, piece: Piece, labels: NDArray[np.int32], n_groups: int = 1) -> None:
+        from gridopt._kernels.graph import Csr
+        from gridopt._kernels.moves import Limits, Terms
+        from gridopt._kernels.search import Board, Groups, Scratch
+
+        n, k, a = piece.n_nodes, piece.n_parts, piece.workload.shape[1]
+        degree = int(np.diff(piece.indptr).max(initial=0)) + 1
+        i32, i64 = np.int32, np.int64
+        self.n_groups = n_groups
+        self.csr = Csr(_own(piece.indptr), _own(piece.indices), _own(piece.weights))
+        self.limits = Limits(_own(piece.workload), _own(piece.lo), _own(piece.hi), _own(piece.target))
+        prices = np.array([piece.imbalance_weight, piece.inertia_weight], dtype=i64)
+        home, away = _own(piece.home), _own(piece.away_cost)
+        if not (home >= 0).any():
+            home, away = np.empty(0, i32), np.empty(0, i64)
+        self.terms = Terms(
+            _own(piece.unit_cost),
+            home,
+            away,
+            _own(piece.apart_indptr),
+            _own(piece.apart_indices),
+            prices,
+            _inertia(piece),
+        )
+        self.fixed = _own(piece.fixed)
+        self.board = Board(np.array(labels, i32), np.zeros((k, a), i64), np.zeros(k, i64), np.zeros((k, 4), i64))
+        self.groups = Groups(
+            np.empty(n, i32),
+            np.empty(k + 1, i64),
+            np.empty(k, i32),
+            np.empty(k, i32),
+            np.empty(n_groups + 1, i64),
+            np.empty(n_groups + 1, i64),
+        )
+        self.scratch = Scratch(
+            np.empty(n, i32),
+            np.empty(n, i32),
+            np.zeros(n, i64),
+            np.empty(n, i32),
+            np.empty(n, i32),
+            np.empty((n_groups, degree), i32),
+            np.empty((n_groups, degree), i32),
+        )
+        self.out = np.zeros((n_groups, 3), i64)
+        self.rate = np.empty((k, a), np.float64)
+        self.stamp = 0
+        self.put(labels)
+
+    def put(self, labels: NDArray[np.int32]) -> None:
+        """Lay out other labels."""
+        from gridopt._kernels.moves import tally
+
+        self.board.labels[:] = labels
+        tally(self.limits, self.terms, *self.board)
+
+    def price(self) -> tuple[int, int]:
+        """Violation in millionths and cost of the plan on the table, from scratch."""
+        from gridopt._kernels.moves import plan_price
+
+        board = self.board
+        violation, cost = plan_price(self.csr, self.limits, self.terms, board.labels, board.loads, board.moments)
+        return int(violation), int(cost)
+
+
+def _own(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a writeable copy: read-only arrays would compile every kernel a second time."""
+    return np.array(array, order="C")
+
+
+def _inertia(piece: Piece) -> NDArray[np.int64]:
+    """Mass, mass x, mass y and mass (x² + y²) of each node, int64 (n, 4); (0, 4) where inertia has no price."""
+    if not piece.inertia_weight or piece.xy is None:
+        return np.empty((0, 4), dtype=np.int64)
+    mass = piece.workload[:, 0]
+    moment = piece.xy * mass[:, None] if piece.moment is None else piece.moment
+    spread = mass * (piece.xy**2).sum(axis=1) if piece.spread is None else piece.spread
+    return np.column_stack([mass, moment, spread]).astype(np.int64)

@@ -1,0 +1,68 @@
+"""compile: load the kernels, or compile them where they are not in the cache yet."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import numpy as np
+
+__all__ = ["compile"]
+
+logger = logging.getLogger(__name__)
+_SLOW = 1.0
+_done: list[float] = []
+
+
+def compile() -> float:
+    """
+    Load all kernels of the search; the first time on a machine this compiles them, which takes some seconds.
+
+    `solve` does this by itself, before its clock starts. Later calls return at once.
+
+    Returns
+    -------
+    float
+        Seconds it took.
+
+    Examples
+    --------
+    >>> import gridopt as go
+    >>> go.compile() >= 0
+    True
+    """
+    began = time.perf_counter()
+    if not _done:
+        logger.info("loading the kernels; they are compiled where this machine has not cached them yet")
+        from gridopt.solvers.budget import Budget
+        from gridopt.solvers.pieces import solve_piece
+
+        for fixed in (False, True):
+            solve_piece(
+                _tiny(fixed), Budget(steps=50), seed=0, start=np.array([0, 1, -1, 1], np.int32) if fixed else None
+            )
+        _done.append(time.perf_counter() - began)
+        logger.info("kernels are ready after %.1f s%s", _done[0], ", now cached" if _done[0] > _SLOW else "")
+    return time.perf_counter() - began
+
+
+def _tiny(fixed: bool):
+    """Return a ring of four nodes in two parts."""
+    from gridopt.solvers.piece import Piece
+
+    return Piece(
+        indptr=np.arange(0, 9, 2, dtype=np.int64),
+        indices=np.array([1, 3, 0, 2, 1, 3, 0, 2], dtype=np.int32),
+        weights=np.ones(8, dtype=np.int64),
+        workload=np.ones((4, 1), dtype=np.int64),
+        lo=np.full((2, 1), 2, dtype=np.int64),
+        hi=np.full((2, 1), 2, dtype=np.int64),
+        target=np.full((2, 1), 2, dtype=np.int64),
+        fixed=np.array([0 if fixed else -1, -1, -1, -1], dtype=np.int32),
+        apart_indptr=np.zeros(5, dtype=np.int64),
+        apart_indices=np.empty(0, dtype=np.int32),
+        unit_cost=np.empty((0, 0), dtype=np.int64),
+        home=np.full(4, -1, dtype=np.int32),
+        away_cost=np.zeros(4, dtype=np.int64),
+        xy=np.empty((0, 2), dtype=np.int64),
+    )
