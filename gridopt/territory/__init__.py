@@ -1,0 +1,1 @@
+"""Territory: streets, blocks, borders and objects become units, graphs and integers."""
