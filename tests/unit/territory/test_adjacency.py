@@ -1,6 +1,7 @@
 """Streets, barriers, crossings and links on territories small enough for a napkin."""
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
 import shapely
@@ -8,6 +9,7 @@ import shapely
 from gridopt.errors import GeometryError, GraphError, InputError
 from gridopt.model.graph import BORDER, CROSSING, LINK
 from gridopt.territory.adjacency import build_graph
+from gridopt.territory.barriers import nearest_units
 
 CRS = "EPSG:3826"
 
@@ -70,7 +72,7 @@ def test_a_street_drawn_twice_counts_once(row):
 
 
 def test_streets_across_and_streets_apart_do_not_count(row):
-    streets = lines([(0, 50), (200, 50)], [(101.5, 0), (101.5, 100)], highway=["primary", "primary"])
+    streets = lines([(0, 50), (200, 50)], [(60, 10), (140, 90)], [(101.5, 0), (101.5, 100)], highway=["primary"] * 3)
     graph = build_graph(row, streets=streets)
     assert graph.class_length.sum() == 0
     assert build_graph(row, streets=streets, street_tolerance=2).class_length[0].tolist() == [1000, 0, 0, 0]
@@ -102,10 +104,11 @@ def test_the_name_column_is_guessed_or_given(row):
         build_graph(row, streets=streets, name_column="alais")
 
 
-def test_curved_streets_digitised_apart_leave_no_gaps():
-    """A quarter circle of radius 100 m; its street runs 9 m further out, in chords of its own."""
+@pytest.mark.parametrize("radius", [91, 109])
+def test_curved_streets_digitised_apart_leave_no_gaps(radius):
+    """A round unit of radius 100 m; its street runs 9 m further in or out, in chords of its own."""
     arc = shapely.Point(0, 0).buffer(100, quad_segs=40)
-    street = gpd.GeoDataFrame({"highway": ["primary"]}, geometry=[shapely.Point(0, 0).buffer(109).exterior], crs=CRS)
+    street = gpd.GeoDataFrame({"highway": ["primary"]}, geometry=[shapely.Point(0, 0).buffer(radius).exterior], crs=CRS)
     units = gpd.GeoSeries([arc, shapely.box(-200, -200, 200, 200).difference(arc)], crs=CRS)
     graph = build_graph(units, streets=street, street_tolerance=12)
     assert graph.class_length[0, 0] == pytest.approx(graph.length[0], rel=0.01)
@@ -208,6 +211,7 @@ def test_blocks_of_water_hang_on_one_bank_and_bridges_join_the_banks():
     river = areas((100, 0, 140, 100))
     graph = build_graph(units, barriers=river)
     assert table(graph) == {("a", "w"): (BORDER, 900, 900), ("a", "v"): (BORDER, 100, 100)}
+    assert codes(graph)["barrier"] == 3
     joined = build_graph(units, barriers=river, crossings=lines([(95, 50), (145, 50)]))
     assert table(joined)["a", "b"] == (CROSSING, 0, 1)
     assert joined.components().tolist() == [0, 0, 0, 0]
@@ -283,6 +287,12 @@ def test_links_between_neighbours_change_nothing_and_repeated_links_count_once(r
 def test_bad_links_are_refused(islands, links, error, words):
     with pytest.raises(error, match=words):
         build_graph(islands, links=links)
+
+
+def test_ends_on_a_border_belong_to_the_first_unit(row):
+    ends = np.array([shapely.Point(100, 50), shapely.Point(200, 50), shapely.Point(330, 50), shapely.Point(351, 50)])
+    assert nearest_units(row.to_numpy(), ends).tolist() == [0, 1, 2, -1]
+    assert nearest_units(row.to_numpy()[::-1], ends).tolist() == [1, 0, 0, -1]
 
 
 def test_islands_and_components_are_told(islands):
