@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_map"]
+__all__ = ["draw_map", "save_map"]
 
 CLASS_COLUMNS = ("class", "highway", "fclass")
 """Where the class of a street is looked for."""
@@ -131,7 +131,7 @@ def draw_map(
         draw_table(panel, loads, colours)
     _draw_title(figure, loads, title, status)
     if target is not None:
-        _save(figure, target, dpi)
+        save_map(figure, target, dpi)
     return figure
 
 
@@ -371,10 +371,38 @@ def _draw_title(figure: Figure, loads: Loads, title: str | None, status: str | N
     write_text(figure, MARGIN / width, y, "  ·  ".join(f for f in facts if f), size=10.5, colour=MUTED, **place)
 
 
-def _save(figure: Figure, target: Path, dpi: int) -> None:
-    """Write under a temporary name in the same folder and rename: the old picture or the new one, never half of it."""
+def save_map(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> Path:
+    """
+    Save a picture, whole or not at all; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        From `draw_map`.
+    path : str or path
+        ``.png``, ``.svg`` or ``.pdf`` decides the format.
+    dpi : int
+        Dots per inch of a PNG.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If the suffix is another one, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from matplotlib.figure import Figure
+    >>> save_map(Figure(), Path(tempfile.mkdtemp()) / "empty.png").name
+    'empty.png'
+    """
     import matplotlib as mpl
 
+    target = _checked_path(path)
     temporary = target.with_name(f".{target.stem}-{os.getpid()}{target.suffix}")
     date = {"Date": None} if target.suffix.lower() == ".svg" else {}
     if target.suffix.lower() == ".pdf":
@@ -387,3 +415,4 @@ def _save(figure: Figure, target: Path, dpi: int) -> None:
         raise InputError(f"cannot write {target}: {error.strerror}. Choose another place.") from error
     finally:
         temporary.unlink(missing_ok=True)
+    return target

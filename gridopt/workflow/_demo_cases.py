@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from gridopt.model.problem import Locks, Problem
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame, GeoSeries
 
-__all__ = ["Case", "generated", "geodanet", "outline_of", "patrol_km"]
+__all__ = ["Case", "generated", "geodanet", "line", "outline_of", "patrol_km"]
 
 PATROL = 365, 10.0
 """Passes along each street in a year, one a day, and km/h on an electric bicycle."""
@@ -69,10 +71,10 @@ def geodanet(n_grids: int = 8, tolerance: str = "0.10") -> Case:
         patrol=PATROL,
         limits={"n_grids": n_grids, "tolerance": tolerance},
         lines=(
-            _line("streets", f"{len(streets)} lines, {streets.length.sum() / 1000:.1f} km (libpysal's geodanet)"),
-            _line("boundary", f"what the outermost streets enclose, {territory.area.sum() / 1e6:.2f} km²"),
-            _line("objects", f"{len(incidents)} incidents, {len(schools)} schools"),
-            _line("", f"{across} lie up to {furthest:.0f} m across the outermost street and count on its near side"),
+            line("streets", f"{len(streets)} lines, {streets.length.sum() / 1000:.1f} km (libpysal's geodanet)"),
+            line("boundary", f"what the outermost streets enclose, {territory.area.sum() / 1e6:.2f} km²"),
+            line("objects", f"{len(incidents)} incidents, {len(schools)} schools"),
+            line("", f"{across} lie up to {furthest:.0f} m across the outermost street and count on its near side"),
         ),
     )
 
@@ -104,8 +106,8 @@ def generated(n: int, seed: int = 0, tolerance: str = "0.10") -> Case:
         patrol=WALK,
         limits={"parent": blocks["street"], "locks": Locks(together=blocks["compound"]), "tolerance": tolerance},
         lines=(
-            _line("streets", f"{len(made.streets):,} lines, {made.streets.length.sum() / 1000:,.0f} km, generated"),
-            _line("nested in", f"{len(made.subdistricts)} subdistricts; {len(made.compounds)} compounds are not cut"),
+            line("streets", f"{len(made.streets):,} lines, {made.streets.length.sum() / 1000:,.0f} km, generated"),
+            line("nested in", f"{len(made.subdistricts)} subdistricts; {len(made.compounds)} compounds are not cut"),
         ),
     )
 
@@ -138,15 +140,15 @@ def _stated(
     if "n_grids" not in limits:
         limits = {**limits, "n_grids": max(1, round(total / TEAM_HOURS))}
     problem = build_problem(graph, blocks["hours"], **limits)
-    parts = [_line("", f"{values.sum():,.0f} {name}") for name, values in work.items()]
-    outside = [_line("", f"{len(found.outside)} objects lie outside and do not count")] if len(found.outside) else []
+    parts = [line("", f"{values.sum():,.0f} {name}") for name, values in work.items()]
+    outside = [line("", f"{len(found.outside)} objects lie outside and do not count")] if len(found.outside) else []
     said = (
         *lines,
         *outside,
-        _line("blocks", f"{len(blocks):,}, {blocks['area_m2'].sum() / 1e6:.2f} km², no gaps, no overlaps"),
-        _line("workload", f"{total:,.0f} hours a year"),
+        line("blocks", f"{len(blocks):,}, {blocks['area_m2'].sum() / 1e6:.2f} km², no gaps, no overlaps"),
+        line("workload", f"{total:,.0f} hours a year"),
         *parts,
-        _line("graph", f"{graph.n_units:,} units, {graph.n_edges:,} borders"),
+        line("graph", f"{graph.n_units:,} units, {graph.n_edges:,} borders"),
     )
     return Case(
         title=title,
@@ -159,19 +161,20 @@ def _stated(
     )
 
 
-def _line(head: str, text: str) -> str:
+def line(head: str, text: str) -> str:
+    """Put a heading before a line of the story."""
     return f"{head:<10}{text}"
 
 
 def _read_example(name: str) -> GeoDataFrame:
-    """One layer of geodanet, in metres; it comes with libpysal, so no network is asked."""
-    from libpysal import examples
-
+    """One layer of geodanet, in metres; found beside libpysal's code, without importing it or asking the network."""
     from gridopt.io.tables import read_layer
 
-    path = examples.load_example("geodanet").get_path(f"{name}.shp")
+    found = importlib.util.find_spec("libpysal")
+    folders = [] if found is None else list(found.submodule_search_locations or ())
+    path = next((p for f in folders if (p := Path(f, "examples", "geodanet", f"{name}.shp")).is_file()), None)
     if path is None:
-        raise InputError(f"libpysal's example geodanet has no {name}.shp. Install libpysal again.")
+        raise InputError(f"libpysal's example geodanet ({name}.shp) is not installed. Install libpysal again.")
     layer = read_layer(path, what=name, shapes=("line", "point"))
     return layer.to_crs(layer.estimate_utm_crs())
 

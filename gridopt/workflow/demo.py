@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +13,15 @@ import numpy as np
 from gridopt.errors import Finding, InputError
 from gridopt.model.plan import Plan
 from gridopt.model.result import Result
-from gridopt.workflow._demo_cases import Case, generated, geodanet
+from gridopt.workflow._demo_cases import Case, generated, geodanet, line
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
 __all__ = ["DemoReport", "run"]
 
-STEPS = 20_000
-"""Of the search, when no time is given."""
+LEAST_STEPS, STEPS_PER_BLOCK, MOST_STEPS = 2_000_000, 5_000, 50_000_000
+"""Budget of the search when no time is given: a second for the town, some more for a city."""
 LONGEST_TABLE = 40
 """Grids listed one by one; of more, the ten furthest from their target."""
 
@@ -99,10 +98,9 @@ def run(
 
     folder = _folder(out)
     case = geodanet() if city is None else generated(city, seed)
-    budget: dict[str, Any] = {"steps": STEPS} if seconds is None else {"seconds": seconds}
-    started = time.perf_counter()
+    steps = min(max(LEAST_STEPS, STEPS_PER_BLOCK * len(case.blocks)), MOST_STEPS)
+    budget: dict[str, Any] = {"steps": steps} if seconds is None else {"seconds": seconds}
     result = solve(case.problem, seed=seed, on_progress=on_progress, **budget)
-    spent = time.perf_counter() - started
     plan = result.require_plan()
     files = save_plan(folder / "plan.gpkg", result, case.blocks, findings=case.findings)
     pictures = _draw(folder, case, result)
@@ -111,12 +109,12 @@ def run(
     lines = (
         case.title,
         *case.lines,
-        *_tell_result(result, spent),
+        *_tell_result(result),
         "",
         *_tell_grids(plan, case.blocks),
         "",
         *(f"wrote {file}" for file in (*files, *pictures)),
-        *(str(f) for f in findings),
+        *(str(finding) for finding in findings),
         f"verified: {len(findings)} errors",
     )
     return DemoReport(lines, result, (*files, *pictures), findings)
@@ -134,32 +132,33 @@ def _folder(out: str | os.PathLike[str]) -> Path:
 
 
 def _draw(folder: Path, case: Case, result: Result) -> tuple[Path, ...]:
-    from gridopt.viz.map import draw_map
+    from gridopt.viz.map import draw_map, save_map
 
-    pictures = folder / "map.png", folder / "map.svg"
-    for path in pictures:
-        draw_map(
-            result.require_plan(),
-            case.blocks,
-            streets=case.streets,
-            barriers=case.barriers,
-            path=path,
-            title=case.title,
-            status=str(result.status),
-        )
-    return pictures
+    figure = draw_map(
+        result.require_plan(),
+        case.blocks,
+        streets=case.streets,
+        barriers=case.barriers,
+        title=case.title,
+        status=str(result.status),
+    )
+    return tuple(save_map(figure, folder / name) for name in ("map.png", "map.svg"))
 
 
-def _tell_result(result: Result, spent: float) -> list[str]:
-    plan = result.require_plan()
-    found = f"{result.status}, cost {result.cost:,}" if result.cost is not None else str(result.status)
+def _tell_result(result: Result) -> list[str]:
+    k = result.require_plan().problem.n_grids
+    found = f"{k:,} grids, {result.status}"
+    if result.cost is not None:
+        found += f", cost {result.cost:,}"
     if result.bound is not None and result.gap is not None:
-        found += f", proved at least {result.bound:,} (gap {100 * result.gap:.1f} %)"
-    lines = [f"{'plan':<10}{plan.problem.n_grids:,} grids: {found}, {spent:.1f} s"]
-    lines += [f"{'':<10}{finding}" for finding in result.exceptions[:5]]
-    if len(result.exceptions) > 5:
-        lines.append(f"{'':<10}and {len(result.exceptions) - 5} more, in the files")
-    return lines
+        found += f", proved to be at least {result.bound:,}"
+    times = result.timings
+    spent = f"searched {times.get('search', 0.0):.1f} s"
+    if times.get("compile", 0.0) > 1.0:
+        spent += f", after compiling for {times['compile']:.1f} s (once)"
+    warnings = [finding for finding in result.exceptions if finding.severity == "warning"]
+    lines = [line("plan", f"{found}; {spent}"), *(line("", str(finding)) for finding in warnings[:5])]
+    return [*lines, line("", f"and {len(warnings) - 5} more, in the files")] if len(warnings) > 5 else lines
 
 
 def _tell_grids(plan: Plan, blocks: GeoDataFrame) -> list[str]:
