@@ -134,7 +134,7 @@ def build_graph(
     rows = parted.rows
     known: tuple[str, ...] = ()
     if streets is not None:
-        lines, told = read_streets(layers["streets"], street_tolerance, class_column, classes, weights, name_column)
+        lines, told = read_streets(layers["streets"], class_column, classes, weights, name_column)
         said += told
         known = lines.classes
         _, edge, _ = _measure(parted.borders)

@@ -37,8 +37,8 @@ class StreetLines:
 
     Parameters
     ----------
-    start, end, extra : ndarray of float64, shape (s, 2)
-        As `segments.explode` returns them.
+    start, end : ndarray of float64, shape (s, 2)
+        Ends of each segment, metres.
     rank : ndarray of int64, shape (s,)
         Position in `classes`.
     name : ndarray of int64, shape (s,)
@@ -51,7 +51,6 @@ class StreetLines:
 
     start: Array
     end: Array
-    extra: Array
     rank: Array
     name: Array
     classes: tuple[str, ...]
@@ -84,7 +83,6 @@ def check_factors(factors: Mapping[str, int] | None) -> Mapping[str, int]:
 
 def read_streets(
     streets: Any,
-    tolerance: float,
     class_column: str | None,
     classes: Mapping[Any, str] | None,
     factors: Mapping[str, int],
@@ -108,9 +106,9 @@ def read_streets(
     lines, row = shapely.get_parts(np.asarray(streets.geometry), return_index=True)
     used = ((rank >= 0) & ~is_tunnel(streets))[row]
     lines, row = lines[used], row[used]
-    line, start, end, extra = explode(lines, tolerance)
+    line, start, end = explode(lines)
     row = row[line]
-    return StreetLines(start, end, extra, rank[row], code[row], known, names), findings
+    return StreetLines(start, end, rank[row], code[row], known, names), findings
 
 
 def _read_names(streets: Any, name_column: str | None) -> tuple[tuple[str, ...], Array]:
@@ -150,10 +148,8 @@ class _Beside:
 
 
 def _beside(borders: Borders, lines: StreetLines, tolerance: float) -> _Beside:
-    i, j = near_pairs(borders.start, borders.end, lines.start, lines.end, 1.5 * tolerance)  # mitres reach sqrt(2)
-    low, high, cosine = intervals_along(
-        borders.start[i], borders.end[i], lines.start[j], lines.end[j], tolerance, extra=lines.extra[j]
-    )
+    i, j = near_pairs(borders.start, borders.end, lines.start, lines.end, tolerance)
+    low, high, cosine = intervals_along(borders.start[i], borders.end[i], lines.start[j], lines.end[j], tolerance)
     keep = (np.abs(cosine) >= PARALLEL) & (high > low)
     return _Beside(i[keep], j[keep], low[keep], high[keep])
 

@@ -46,9 +46,9 @@ def blocked_intervals(borders: Borders, barriers: Any, tolerance: float) -> tupl
     parts = shapely.get_parts(np.asarray(barriers.geometry))
     areas = parts[shapely.get_dimensions(parts) == 2]
     lines = np.concatenate([parts[shapely.get_dimensions(parts) == 1], shapely.get_rings(areas)])
-    _, start, end, extra = explode(lines, tolerance)
-    i, j = near_pairs(borders.start, borders.end, start, end, 1.5 * tolerance)
-    low, high, cosine = intervals_along(borders.start[i], borders.end[i], start[j], end[j], tolerance, extra=extra[j])
+    _, start, end = explode(lines)
+    i, j = near_pairs(borders.start, borders.end, start, end, tolerance)
+    low, high, cosine = intervals_along(borders.start[i], borders.end[i], start[j], end[j], tolerance)
     along = np.abs(cosine) >= PARALLEL
     stretch, low, high = merge(i[along], low[along], high[along])
     if not len(areas):

@@ -118,7 +118,7 @@ def find_borders(polygons: Array, snap: float) -> Contacts:
     n = len(polygons)
     parts, unit_of_part = shapely.get_parts(shapely.orient_polygons(polygons), return_index=True)
     rings, part_of_ring = shapely.get_rings(parts, return_index=True)
-    ring, start, end, _ = explode(rings)
+    ring, start, end = explode(rings)
     unit = unit_of_part[part_of_ring][ring]
     tail, head = _number_vertices(ring, start)
     i, j, facing = _same_segments(tail, head, unit)
@@ -251,7 +251,7 @@ def _overlaps(polygons: Array, suspects: Array, snap: float) -> tuple[Array, Arr
     parts, owner = shapely.get_parts(common[wide], return_index=True)
     flat = shapely.get_dimensions(parts) == 2
     rings, part_of_ring = shapely.get_rings(parts[flat], return_index=True)
-    line, start, end, _ = explode(rings)
+    line, start, end = explode(rings)
     pair = pairs[wide][owner[flat][part_of_ring][line]]
     return pairs[told], shapely.area(common[told]), Borders(pair, start, end, np.full(len(pair), 0.5))
 

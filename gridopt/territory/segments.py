@@ -15,47 +15,33 @@ NO_LENGTH = 1e-6
 Array = NDArray[Any]
 
 
-def explode(lines: Array, reach: float = 0.0) -> tuple[Array, Array, Array, Array]:
+def explode(lines: Array) -> tuple[Array, Array, Array]:
     """
     Break lines or rings into their straight segments.
 
     Parameters
     ----------
     lines : ndarray of LineString or LinearRing, shape (l,)
-    reach : float
-        Tolerance with which the segments will be compared, in metres: where a line bends, both segments are lengthened
-        by ``reach * tan(bend / 2)``, so that what runs beside the line at that distance is covered without a gap.
 
     Returns
     -------
     line : ndarray of int64, shape (s,)
         Position of the line each segment belongs to.
     start, end : ndarray of float64, shape (s, 2)
-    extra : ndarray of float64, shape (s, 2)
-        Metres by which the segment may be lengthened at its start and at its end; at most `reach`.
+        No segment is a point: repeated vertices are passed over.
 
     Examples
     --------
     >>> import shapely
-    >>> line, start, end, extra = explode(np.array([shapely.LineString([(0, 0), (9, 0), (9, 5)])]), reach=1)
-    >>> line.tolist(), end.tolist(), extra.round(3).tolist()
-    ([0, 0], [[9.0, 0.0], [9.0, 5.0]], [[0.0, 1.0], [1.0, 0.0]])
+    >>> line, start, end = explode(np.array([shapely.LineString([(0, 0), (9, 0), (9, 0), (9, 5)])]))
+    >>> line.tolist(), start.tolist(), end.tolist()
+    ([0, 0], [[0.0, 0.0], [9.0, 0.0]], [[9.0, 0.0], [9.0, 5.0]])
     """
     import shapely
 
     xy, owner = shapely.get_coordinates(lines, return_index=True)
     inside = (owner[1:] == owner[:-1]) & (xy[1:] != xy[:-1]).any(axis=1)
-    start, end, line = xy[:-1][inside], xy[1:][inside], owner[:-1][inside]
-    extra = np.zeros((len(line), 2))
-    if reach > 0 and len(line) > 1:
-        step = (end - start) / np.linalg.norm(end - start, axis=1, keepdims=True)
-        joined = (line[1:] == line[:-1]) & (start[1:] == end[:-1]).all(axis=1)
-        cosine = np.clip((step[1:] * step[:-1]).sum(axis=1), -1.0, 1.0)
-        with np.errstate(divide="ignore"):
-            mitre = reach * np.sqrt((1.0 - cosine) / (1.0 + cosine))  # tan(bend / 2)
-        mitre = np.where(joined, np.minimum(mitre, reach), 0.0)
-        extra[1:, 0], extra[:-1, 1] = mitre, mitre
-    return line, start, end, extra
+    return owner[:-1][inside], xy[:-1][inside], xy[1:][inside]
 
 
 def near_pairs(start: Array, end: Array, other_start: Array, other_end: Array, distance: float) -> tuple[Array, Array]:
@@ -72,7 +58,7 @@ def near_pairs(start: Array, end: Array, other_start: Array, other_end: Array, d
 
 
 def intervals_along(
-    start: Array, end: Array, other_start: Array, other_end: Array, tolerance: float, *, extra: Array | None = None
+    start: Array, end: Array, other_start: Array, other_end: Array, tolerance: float
 ) -> tuple[Array, Array, Array]:
     """
     For paired segments, the part of the first along which the second stays within `tolerance`.
@@ -82,8 +68,6 @@ def intervals_along(
     start, end, other_start, other_end : ndarray of float64, shape (p, 2)
     tolerance : float
         Largest distance across, in metres.
-    extra : ndarray of float64, shape (p, 2), optional
-        Metres by which the other segment is lengthened at its start and its end.
 
     Returns
     -------
@@ -91,6 +75,11 @@ def intervals_along(
         Metres from `start`; ``high <= low`` where the two do not run along each other.
     cosine : ndarray of float64, shape (p,)
         Of the angle between the two directions: 1 same way, -1 opposite ways.
+
+    Notes
+    -----
+    Distances are taken square to the first segment. So the segments of a bent line, seen from another line beside it,
+    cover that line without gaps or double counts at the bends.
 
     Examples
     --------
@@ -104,9 +93,6 @@ def intervals_along(
     other = other_end - other_start
     other_along = other / np.linalg.norm(other, axis=1, keepdims=True)
     cosine = (along * other_along).sum(axis=1)
-    if extra is not None:
-        other_start = other_start - extra[:, :1] * other_along
-        other_end = other_end + extra[:, 1:] * other_along
     x0, y0 = _local(other_start - start, along)
     x1, y1 = _local(other_end - start, along)
     back = x1 < x0
