@@ -14,7 +14,7 @@ OVERSHOOT = 0.001
 """Metres a joint is drawn past the line it meets, so that the two truly cross; the stub is a dangling end."""
 
 
-def join_near_ends(lines: NDArray[Any], snap: float) -> NDArray[Any]:
+def join_near_ends(lines: NDArray[Any], snap: float) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """
     Draw the joints between dangling ends and the nearest other line within `snap`.
 
@@ -27,8 +27,10 @@ def join_near_ends(lines: NDArray[Any], snap: float) -> NDArray[Any]:
 
     Returns
     -------
-    ndarray of LineString, shape (j,)
-        One joint per dangling end that was joined, to be added to `lines`.
+    joints : ndarray of LineString, shape (j,)
+        One per dangling end that was joined, to be added to `lines`.
+    gaps : ndarray of float64, shape (j,)
+        Metres between the end and the line it was joined to; 0 where it touched between two vertices.
 
     Notes
     -----
@@ -37,14 +39,14 @@ def join_near_ends(lines: NDArray[Any], snap: float) -> NDArray[Any]:
     first. O(v log v) for v vertices.
     """
     if snap <= 0 or len(lines) == 0:
-        return np.empty(0, dtype=object)
+        return np.empty(0, dtype=object), np.empty(0)
     xy, line = shapely.get_coordinates(lines, return_index=True)
     is_last = np.r_[line[1:] != line[:-1], True]
     is_first = np.r_[True, line[1:] != line[:-1]]
     _, where, counts = np.unique(xy, axis=0, return_inverse=True, return_counts=True)
     dangling = np.flatnonzero((counts[where.ravel()] == 1) & (is_first | is_last))
     if len(dangling) == 0:
-        return np.empty(0, dtype=object)
+        return np.empty(0, dtype=object), np.empty(0)
     start = np.flatnonzero(~is_last)
     segments = shapely.linestrings(np.stack([xy[start], xy[start + 1]], axis=1))
     points = shapely.points(xy[dangling])
@@ -55,7 +57,7 @@ def join_near_ends(lines: NDArray[Any], snap: float) -> NDArray[Any]:
     order = np.lexsort((s, distance, i))
     nearest = order[np.r_[True, i[order][1:] != i[order][:-1]]] if len(order) else order
     i, s = i[nearest], s[nearest]
-    return _joints(xy, is_first, dangling[i], points[i], segments[s])
+    return _joints(xy, is_first, dangling[i], points[i], segments[s]), distance[nearest]
 
 
 def _is_elsewhere(

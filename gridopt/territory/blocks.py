@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["build_blocks"]
 
+_TOUCHING = 1e-6
+"""Metres below which an end that is joined is not worth a word: it touched a line between two vertices."""
+
 
 def build_blocks(
     boundary: Any,
@@ -117,10 +120,11 @@ def _cut(
     from gridopt.territory._merge import merge_small
 
     linework = np.array([*lines, *shapely.get_rings(shapely.get_parts(area))], dtype=object)
-    joints = join_near_ends(linework, snap)
-    if len(joints):
-        cure = "They were joined to the nearest line; snap= sets how far."
-        findings.append(Finding("ends-joined", "info", (), len(joints), snap, cure))
+    joints, gaps = join_near_ends(linework, snap)
+    n_open = int((gaps > _TOUCHING).sum())
+    if n_open:
+        cure = f"They were joined to the nearest line, over up to {gaps.max():.2f} m; snap= sets how far."
+        findings.append(Finding("ends-joined", "info", (), n_open, snap, cure))
     faces = faces_within(np.concatenate([linework, joints]), area)
     inside = shapely.point_on_surface(faces)
     is_water = np.zeros(len(faces), dtype=bool) if water is None else shapely.intersects(water, inside)

@@ -58,6 +58,13 @@ def test_lattice_of_four_streets_makes_nine_blocks_in_reading_order():
     assert_seamless(blocks, SQUARE)
 
 
+def test_numbers_run_in_bands_not_by_height_alone():
+    """The lower of two blocks side by side comes first when it is the western one."""
+    stairs = [[(100, 0), (100, 200)], [(0, 90), (100, 90)], [(100, 110), (200, 110)]]
+    blocks = build_blocks(area(box(0, 0, 200, 200)), lines(*map(LineString, stairs)))
+    assert blocks.bounds[["minx", "miny"]].to_numpy().tolist() == [[0, 90], [100, 110], [0, 0], [100, 0]]
+
+
 def test_order_and_direction_of_streets_do_not_matter():
     crooked = [LineString([(0, 40), (130, 77.7), (300, 33.3)]), LineString([(11, 0), (170.1, 300)]), *LATTICE]
     once = build_blocks(area(SQUARE), lines(*crooked))
@@ -106,14 +113,16 @@ def test_ring_that_does_not_quite_close_and_lollipop_enclose_a_block():
     assert sorted(build_blocks(area(SQUARE), lines(lollipop))["area_m2"].round().tolist()) == [1600, 88400]
 
 
-def test_end_that_touches_between_vertices_cuts_in_spite_of_rounding():
-    """A T-junction without a common vertex, on a slanting street: the foot cannot be hit exactly in floating point."""
-    main = LineString([(0, 0.1), (300, 217.3)])
-    feet = shapely.line_interpolate_point(main, np.linspace(0.1, 0.9, 17), normalized=True)
-    sides = [LineString([foot, (foot.x, 300)]) for foot in feet]
+@pytest.mark.parametrize("reach", [0.0, 0.4], ids=["touching", "just short"])
+def test_foot_on_a_slanting_street_is_cut_in_spite_of_rounding(reach):
+    """T-junctions without a common vertex: in floating point the foot lies beside the street more often than on it."""
+    main = LineString([(0, 0.1), (300, 176.2)])
+    feet = shapely.line_interpolate_point(main, np.linspace(0.03, 0.97, 41), normalized=True)
+    sides = [LineString([(foot.x, foot.y + reach * (i % 5) / 4), (foot.x, 300)]) for i, foot in enumerate(feet)]
     blocks = build_blocks(area(SQUARE), lines(main, *sides))
-    assert len(blocks) == 19
+    assert len(blocks) == 43
     assert_seamless(blocks, SQUARE)
+    assert ("ends-joined" in codes(blocks)) == (reach > 0)
 
 
 def test_footways_cut_only_when_asked_for():
@@ -205,21 +214,24 @@ def test_small_face_goes_to_the_neighbour_with_the_longest_border():
     assert merged.loc[told.ids[0], "area_m2"] == 30900.0
 
 
-def test_small_faces_merge_with_each_other_until_large_enough():
-    """Four slices of 1 m by 300 m east of x = 100: any two of them reach 500 m2, so two merges suffice."""
-    streets = lines(*[LineString([(x, 0), (x, 300)]) for x in (100, 101, 102, 103, 104)])
-    merged = build_blocks(area(SQUARE), streets, min_area=500)
-    assert merged["area_m2"].min() >= 500
-    assert_seamless(merged, SQUARE)
+def test_what_two_small_faces_make_is_merged_on_while_it_is_small():
+    """Slices of 10, 10 and 100 m2 on one island: the first two make 20, still below 25."""
+    island = box(0, 0, 12, 10)
+    cuts = lines(*[LineString([(x, -5), (x, 15)]) for x in (1, 2)])
+    assert sorted(build_blocks(area(island), cuts)["area_m2"]) == [10.0, 10.0, 100.0]
+    merged = build_blocks(area(island), cuts, min_area=25)
+    assert merged["area_m2"].tolist() == [120.0]
+    assert [f.value for f in merged.attrs["findings"] if f.code == "small-face-merged"] == [10.0, 20.0]
 
 
 def test_small_land_does_not_merge_into_water_while_there_is_land():
-    """A quay of 2 m by 300 m between the river and one block; its border with both is 300 m."""
+    """A quay of 2 m by 300 m shares 300 m with the river and 150 m with each of the two blocks behind it."""
     river = area(box(100, 0, 200, 300))
-    quay = lines(LineString([(202, 0), (202, 300)]))
+    quay = lines(LineString([(202, 0), (202, 300)]), LineString([(202, 150), (300, 150)]))
     merged = build_blocks(area(SQUARE), quay, barriers=river, min_area=700)
-    assert merged.loc[~merged["barrier"], "area_m2"].tolist() == [30_000.0, 30_000.0]
+    assert sorted(merged.loc[~merged["barrier"], "area_m2"]) == [14_700.0, 15_300.0, 30_000.0]
     assert merged.loc[merged["barrier"], "area_m2"].tolist() == [30_000.0]
+    assert_seamless(merged, SQUARE)
 
 
 def test_lone_small_island_stays():
