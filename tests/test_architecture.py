@@ -80,6 +80,8 @@ def _imports(path: Path) -> Iterator[tuple[str, int]]:
             start = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*start, *(node.module or "").split(".")]).strip(".")
             for alias in node.names:
+                if (base, alias.name) == ("gridopt", "__version__"):
+                    continue  # a text, there before anything is imported
                 inner = f"{base}.{alias.name}"
                 yield (inner if _is_ours(inner) else base), node.lineno
 
