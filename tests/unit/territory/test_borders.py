@@ -1,5 +1,10 @@
 """Shared borders against known answers, GEOS intersections and libpysal."""
 
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -214,6 +219,14 @@ def test_one_unit_makes_a_graph_without_findings():
 
 def test_public_door():
     assert go.build_graph is build_graph
+
+
+def test_the_benchmark_runs_in_its_tiny_mode():
+    script = Path(__file__).resolve().parents[3] / "benchmarks" / "territory.py"
+    command = [sys.executable, str(script), "--tiny", "--runs", "1"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    rows = list(csv.DictReader(run.stdout.splitlines()))
+    assert [(r["run"], r["units"], r["edges"]) for r in rows] == [("1", "400", "760"), ("median", "400", "760")]
 
 
 sizes = st.integers(1, 5)
