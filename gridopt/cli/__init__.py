@@ -74,9 +74,13 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     try:
         code = _gridopt.main(args=None if args is None else list(args), prog_name="gridopt", standalone_mode=False)
         sys.stdout.flush()
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        code = SOUND
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "gridopt"
+        click.echo(f"{where}: {error.format_message()} See {where} --help.", err=True)
+        code = BAD_INPUT
     except InputError as error:
         _complain(error)
         code = BAD_INPUT

@@ -26,6 +26,7 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.asked = False
+        self.aborted = False
         self._before: Any = None
 
     def __enter__(self) -> Interrupt:
@@ -41,6 +42,12 @@ class Interrupt:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
+            self.aborted = True
             raise KeyboardInterrupt
         self.asked = True
         os.write(2, SAY)
+
+    def heed(self) -> None:
+        """Abort if that was asked, even where the search took the second Ctrl-C for its own."""
+        if self.aborted:
+            raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What the commands say: figures and findings on stdout, progress, warnings and the log on stderr."""
+"""What the commands say: figures and findings on stdout, progress and the log on stderr."""
 
 from __future__ import annotations
 
@@ -59,20 +59,14 @@ def in_flags(text: str) -> str:
     return ARGUMENT.sub(lambda match: FLAGS[match[0]], text)
 
 
-def show_result(result: Result) -> None:
-    """Status and reason, the figures of the plan, and what is exempt or broken, with its reason."""
+def show_result(result: Result, also: Sequence[Finding] = ()) -> None:
+    """Status and reason, the figures of the plan, and what is exempt, broken or wants a look, with its reason."""
     click.echo(f"status      {result.status}: {result.reason}")
     if result.plan is not None:
         show_plan(result.plan)
-        if result.cost is not None:
-            known = "" if result.bound is None else f", proved at least {result.bound:,} (gap {result.gap or 0:.1%})"
-            click.echo(f"cost        {result.cost:,}{known}")
-    show_findings("exceptions", [*_told(result), *result.exceptions])
-
-
-def _told(result: Result) -> list[Finding]:
-    problem_findings = result.plan.problem.findings if result.plan is not None else ()
-    return [f for f in problem_findings if f.severity != "info" and f not in result.exceptions]
+        if result.bound is not None:
+            click.echo(f"bound       {result.bound:,}: no sound plan costs less (gap {result.gap or 0:.2%})")
+    show_findings("exceptions", [f for f in (*result.exceptions, *also) if f.severity != "info"])
 
 
 def show_plan(plan: Plan) -> None:
@@ -94,7 +88,7 @@ def show_plan(plan: Plan) -> None:
         f"pieces      {figures['pieces']:,}{'' if figures['pieces'] == figures['n_grids'] else ' (NOT CONTIGUOUS)'}"
     )
     terms = ", ".join(f"{name} {value:,}" for name, value in figures["cost"].items())
-    click.echo(f"terms       {terms}")
+    click.echo(f"cost        {terms}")
     if "on_streets" in figures:
         shares = {c: v for c, v in figures["border_shares"].items() if c != "none" and v}
         by_class = ", ".join(f"{c} {v:.0%}" for c, v in shares.items())
@@ -125,7 +119,7 @@ def _number(value: Any) -> str:
 
 @contextlib.contextmanager
 def quiet_library() -> Iterator[None]:
-    """Show gridopt's own warnings and log as single lines on stderr, and nobody else's."""
+    """Show gridopt's log on stderr, and no Python warnings: what they say is among the findings."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("gridopt: %(message)s"))
     logger = logging.getLogger("gridopt")
@@ -135,16 +129,10 @@ def quiet_library() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warnings.filterwarnings("default", category=UserWarning, module=r"gridopt\.")
-            warnings.showwarning = _show_warning
             yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(before)
-
-
-def _show_warning(message: Any, *_: Any, **__: Any) -> None:
-    click.echo(f"gridopt: {in_flags(str(message))}", err=True)
 
 
 class ProgressLine:

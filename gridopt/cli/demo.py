@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
-from gridopt.cli import SOUND
+from gridopt.cli import INTERRUPTED, SOUND, VIOLATED
 
 __all__ = ["command"]
 
@@ -14,10 +14,29 @@ __all__ = ["command"]
 @click.command("demo", short_help="Run the main job on shipped real data.")
 @click.option("--out", default="demo", show_default=True, metavar="DIR", help="Folder for the files.")
 def command(out: str) -> int:
-    """Build grids on real streets and incidents that ship with a dependency; no network is needed."""
-    from gridopt.cli._show import quiet_library
+    """
+    Divide a town into grids, from streets to map.
+
+    Streets and incidents are real and ship with a dependency; no network is needed. Plan, map and tables go to DIR.
+    """
+    from gridopt.cli._interrupt import Interrupt
+    from gridopt.cli._show import ProgressLine, quiet_library
     from gridopt.workflow.demo import run
 
-    with quiet_library():
-        run(Path(out))
-    return SOUND
+    line = ProgressLine()
+    with quiet_library(), Interrupt() as interrupt:
+
+        def on_progress(progress: Any) -> bool:
+            line.show(progress)
+            return interrupt.asked
+
+        try:
+            report = run(out, on_progress=on_progress)
+        finally:
+            line.close()
+        interrupt.heed()
+    for text in report.lines:
+        click.echo(text)
+    if interrupt.asked:
+        return INTERRUPTED
+    return VIOLATED if report.findings else SOUND

@@ -29,10 +29,12 @@ __all__ = ["command"]
 @click.argument("units", metavar="UNITS")
 @territory_options
 @limit_options
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Time for the search. Default 10.")
-@click.option("--steps", type=click.IntRange(min=1), help="Steps for the search: the same plan each time.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Randomness.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processor cores to use. Default: all.")
+@click.option(
+    "--seconds", metavar="S", type=click.FloatRange(min=0, min_open=True), help="Time for the search. Default 10."
+)
+@click.option("--steps", metavar="N", type=click.IntRange(min=1), help="Steps for the search: the same plan each time.")
+@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="Randomness.")
+@click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processor cores to use. Default: all.")
 @click.option("--prove", is_flag=True, help="Look for a proof that no plan costs less.")
 @click.option("--out", required=True, metavar="FILE", help="plan.gpkg, or g.part for a METIS graph.")
 def command(
@@ -109,8 +111,9 @@ def _search_and_write(problem: Problem, territory: Territory, out: Path, budget:
             result = solve(problem, on_progress=on_progress, **budget)
         finally:
             line.close()
+        interrupt.heed()
         sound = result.status in (Status.OPTIMAL, Status.FEASIBLE)
-        show_result(result)
+        show_result(result, territory.findings)
         if interrupt.asked and not sound:
             click.echo("gridopt: interrupted before a sound plan was found; nothing was written.", err=True)
             return INTERRUPTED

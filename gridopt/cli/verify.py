@@ -11,7 +11,7 @@ import click
 
 from gridopt.cli import SOUND, VIOLATED
 from gridopt.cli._options import limit_options
-from gridopt.errors import InputError
+from gridopt.errors import Finding, InputError
 
 if TYPE_CHECKING:
     from gridopt.model import Plan, Problem
@@ -32,7 +32,7 @@ def command(
     Check PLAN (plan.gpkg, or g.part with --graph) without the solver that made it.
 
     A plan's limits are those in the plan.json beside it; its column `grid` may have been edited. A partition is held
-    against --tolerance or --band, else against the limits it was solved for, else only its pieces are checked.
+    against the limits given, else those it was solved for (g.part.json), else only its pieces are checked.
     """
     from gridopt.cli._show import quiet_library, show_findings, show_plan
     from gridopt.io.plan_file import read_plan
@@ -72,7 +72,10 @@ def _read_partition(part: str, graph: str, asked: dict[str, Any]) -> tuple[Plan,
     names = ["weight"] if read.workload.shape[1] == 1 else [f"weight{c + 1}" for c in range(read.workload.shape[1])]
     workload = {name: read.workload[:, c] for c, name in enumerate(names)}
     limits = _limits(Path(part), asked)
-    if not {"tolerance", "band"} & set(limits):
+    told = list(read.findings)
+    if not limits:
+        cure = "Loads are not checked; give --tolerance or --band."
+        told.append(Finding("no-limits", "info", (part,), None, None, cure))
         limits["band"] = (0, max(1, int(read.workload.sum(axis=0).max())))
     limits.setdefault("n_grids", int(labels.max()) + 1 if len(labels) else 1)
     problem = build_problem(read.graph, workload, **limits)
@@ -81,7 +84,7 @@ def _read_partition(part: str, graph: str, asked: dict[str, Any]) -> tuple[Plan,
             f"{part} has parts up to {labels.max()}, for {problem.n_grids} grids (parts are counted from 0). "
             "Say how many with --grids, or give the partition that belongs to these limits."
         )
-    return Plan(_rows_like(problem, labels), labels), list(read.findings)
+    return Plan(_rows_like(problem, labels), labels), told
 
 
 def _limits(part: Path, asked: dict[str, Any]) -> dict[str, Any]:

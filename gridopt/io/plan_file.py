@@ -161,7 +161,7 @@ def write_plan(
     ordered = _in_order(units, problem.graph.ids)
     ordered = _with_workload(ordered, problem)
     table, names, renamed = fit_columns(ordered, plan.grid_ids[plan.labels])
-    told = (*problem.findings, *result.exceptions, *findings, *renamed)
+    told = tuple(dict.fromkeys((*result.exceptions, *problem.findings, *findings, *renamed)))
     layers: dict[str, Any] = {"units": table}
     if grids is not None:
         layers["grids"] = grids.reset_index()
@@ -205,7 +205,7 @@ def write_result(
         Files written before, whose hashes are recorded.
     """
     target = Path(path)
-    document = _document(result, (*result.exceptions, *findings), inputs, metrics)
+    document = _document(result, tuple(dict.fromkeys((*result.exceptions, *findings))), inputs, metrics)
     if result.plan is not None:
         document["problem"] = document_of(result.plan.problem, result.plan.grid_ids)
         document["digests"] = _digests(result.plan)

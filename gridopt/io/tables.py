@@ -422,7 +422,7 @@ def _no_layers(path: Path, layer: str | None, what: str) -> None:
 def _unreadable(path: Path, what: str, error: Exception) -> NoReturn:
     suffix = path.suffix.lower()
     kind = VECTOR.get(suffix) or TEXT.get(suffix, "file")
-    why = " ".join(str(error).split())[:200]
+    why = " ".join(str(error).split()).rpartition(" failed: ")[2].partition("; ")[0][:200].rstrip(".")
     cure = "It may be damaged or cut short: open it in a GIS, or copy it again."
     raise InputError(
         f"{what} file {path} cannot be read as {kind}: {why}. {cure}",

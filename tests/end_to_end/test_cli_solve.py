@@ -1,0 +1,441 @@
+"""The command line as a person uses it: streets to units, units to a plan, the plan checked, edited, checked again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import pytest
+import shapely
+
+from gridopt.cli import main
+from gridopt.errors import Finding
+from gridopt.io.plan_file import read_plan
+from gridopt.model import Plan, Problem, Result, Status
+from gridopt.rules.verify import verify
+from tests.end_to_end.towns import contents, town
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in a folder that holds `town.gpkg`."""
+    monkeypatch.chdir(tmp_path)
+    town().to_file("town.gpkg", layer="units")
+
+    def call(*args: object) -> Ended:
+        with pytest.raises(SystemExit) as end:
+            main([str(a) for a in args])
+        told = capsys.readouterr()
+        return Ended(int(end.value.code or 0), told.out, told.err)
+
+    return call
+
+
+SOLVE = ("solve", "town.gpkg", "--id", "code", "--workload", "persons", "--grids", 4, "--tolerance", "0.15")
+BRIEF = ("--steps", 20_000, "--seed", 7)
+
+
+def test_solve_writes_a_sound_plan_and_says_so(run: Run) -> None:
+    """Exit 0 means: contiguous, within limits, on disk, and the file alone proves it."""
+    ended = run(*SOLVE, *BRIEF, "--out", "plan.gpkg")
+    assert ended.code == 0, ended
+    assert ended.out.startswith("status      ")
+    for part in (
+        "grids       4 of 16 units",
+        "persons     280 in all",
+        "pieces      4",
+        "written     plan.gpkg, plan.csv",
+    ):
+        assert part in ended.out
+    read = read_plan("plan.gpkg")
+    assert verify(read.problem, read.plan.labels) == []
+    assert read.plan.loads.sum() == 280
+    assert {"units", "grids", "borders", "adjacency", "findings"} <= set(pyogrio.list_layers("plan.gpkg")[:, 0])
+    document = json.loads(Path("plan.json").read_text(encoding="utf-8"))
+    assert document["status"] in ("OPTIMAL", "FEASIBLE")
+    assert (document["seed"], document["problem"]["parameters"]["n_grids"]) == (7, 4)
+    assert [i["role"] for i in document["inputs"]] == ["units"]
+    checked = run("verify", "plan.gpkg")
+    assert (checked.code, checked.out.splitlines()[-1]) == (0, "sound")
+
+
+def test_steps_and_seed_reproduce_the_plan(run: Run) -> None:
+    """Two runs, and two numbers of workers, give the same labels."""
+    run(*SOLVE, *BRIEF, "--workers", 1, "--out", "a.gpkg")
+    run(*SOLVE, *BRIEF, "--workers", 2, "--out", "b.gpkg")
+    assert Path("a.csv").read_text() == Path("b.csv").read_text()
+    assert Path("a.csv").read_text().startswith("unit,grid\n001,G001\n")
+
+
+def test_a_plan_edited_elsewhere_is_checked_again(run: Run) -> None:
+    """Moving a unit out of reach of its grid breaks the plan; verify names the grid, and exits with 3."""
+    run(*SOLVE, *BRIEF, "--out", "plan.gpkg")
+    grids = read_plan("plan.gpkg").plan.to_series()
+    far = grids["016"]
+    with sqlite3.connect("plan.gpkg") as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type='trigger'").fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+        database.execute("UPDATE units SET grid = ? WHERE unit = '001'", [far])
+    ended = run("verify", "plan.gpkg")
+    assert ended.code == 3
+    assert "grid-edited" in ended.out
+    assert f"not-contiguous: '{far}'" in ended.out
+    assert "NOT SOUND" in ended.out
+
+
+def test_parents_locks_and_links_from_tables(run: Run) -> None:
+    """Integer-looking ids with leading zeros find their units, and every lock is kept."""
+    Path("locks.csv").write_text(
+        "unit,kind,group\n001,together,a\n002,together,a\n003,apart,b\n004,apart,b\n016,dedicated,tower\n005,fixed,G001\n",
+        encoding="utf-8-sig",
+    )
+    Path("links.csv").write_text("from,to,cost\n001,011,5\n")
+    more = ("--parent", "ward", "--locks", "locks.csv", "--links", "links.csv")
+    ended = run(
+        *("solve", "town.gpkg", "--id", "code", "--workload", "persons", "--grids", 5, "--tolerance", "0.4"),
+        *more,
+        *BRIEF,
+        "--out",
+        "plan.gpkg",
+    )
+    assert ended.code == 0, ended
+    grid = pd.read_csv("plan.csv", dtype=str).set_index("unit")["grid"]
+    assert grid["001"] == grid["002"]
+    assert grid["003"] != grid["004"]
+    assert grid["005"] == "G001"
+    assert (grid == grid["016"]).sum() == 1
+    wards = town().set_index("code")["ward"]
+    assert all(wards[grid.index[grid == g]].nunique() == 1 for g in grid.unique())
+    adjacency = pyogrio.read_dataframe("plan.gpkg", layer="adjacency", read_geometry=False)
+    assert adjacency[adjacency["kind"] == "link"][["u", "v", "cost"]].values.tolist() == [["001", "011", 5]]
+    assert run("verify", "plan.gpkg").code == 0
+
+
+def test_streets_and_barriers_shape_the_borders(run: Run) -> None:
+    """An arterial through the middle is cheap to follow; a river without a bridge is never crossed."""
+    line = shapely.LineString([(200, -50), (200, 450)])
+    gpd.GeoDataFrame({"highway": ["primary"]}, geometry=[line], crs=32651).to_file("lines.gpkg", layer="streets")
+    gpd.GeoDataFrame(geometry=[line], crs=32651).to_file("river.geojson")
+    base = ("solve", "town.gpkg", "--id", "code", "--workload", "persons", "--grids", 2, "--tolerance", "0.3", *BRIEF)
+    ended = run(*base, "--streets", "lines.gpkg", "--out", "plan.gpkg")
+    assert ended.code == 0, ended
+    assert "on streets  100.0% of border length (arterial 100%)" in ended.out
+    assert "straddled   0.0%" in ended.out
+    ended = run(*base, "--barriers", "river.geojson", "--out", "river.gpkg")
+    assert ended.code == 0, ended
+    grid = pd.read_csv("river.csv", dtype=str)["grid"].to_numpy().reshape(4, 4)
+    assert (grid == np.array(["G001", "G001", "G002", "G002"])).all()
+
+
+def test_several_workloads(run: Run) -> None:
+    """--workload may be given twice; both are balanced."""
+    units = town()
+    units["hours"] = units["persons"] / 4
+    units.to_file("town.gpkg", layer="units")
+    ended = run(*SOLVE, "--workload", "hours", *BRIEF, "--out", "plan.gpkg")
+    assert ended.code == 0, ended
+    assert "hours       70 in all" in ended.out
+    assert read_plan("plan.gpkg").problem.attributes == ("persons", "hours")
+
+
+def test_a_missing_workload_may_count_as_zero(run: Run) -> None:
+    """What the message offers is an option here."""
+    units = town()
+    units.loc[3, "persons"] = np.nan
+    units.to_file("town.gpkg", layer="units")
+    ended = run(*SOLVE[:-1], "0.4", "--missing", "zero", *BRIEF, "--out", "plan.gpkg")
+    assert ended.code == 0, ended
+    assert run("verify", "plan.gpkg").code == 0
+
+
+def test_band_derives_the_number_of_grids(run: Run) -> None:
+    """280 persons, at most 80 in a grid: four grids."""
+    base = ("solve", "town.gpkg", "--id", "code", "--workload", "persons")
+    ended = run(*base, "--band", 55, 80, *BRIEF, "--out", "plan.gpkg")
+    assert ended.code == 0, ended
+    assert "grids       4 of 16 units" in ended.out
+
+
+# ---- outcomes other than a sound plan ------------------------------------------------------------------------------
+
+
+def test_infeasible_writes_findings_and_no_plan(run: Run) -> None:
+    """Two grids of at least 200 from 280 persons: exit 3, plan.json says why, no plan.gpkg."""
+    base = ("solve", "town.gpkg", "--id", "code", "--workload", "persons", "--grids", 2)
+    ended = run(*base, "--band", 200, 210, *BRIEF, "--out", "plan.gpkg")
+    assert ended.code == 3, ended
+    assert "INFEASIBLE" in ended.out
+    assert not Path("plan.gpkg").exists()
+    assert not Path("plan.csv").exists()
+    document = json.loads(Path("plan.json").read_text(encoding="utf-8"))
+    assert document["status"] == "INFEASIBLE"
+    assert [f for f in document["findings"] if f["severity"] == "error"]
+
+
+def fake(monkeypatch: pytest.MonkeyPatch, give: Callable[[Problem, Callable[..., Any]], Result]) -> None:
+    """Replace the search by one whose outcome is known."""
+    monkeypatch.setattr("gridopt.solvers.solve.solve", lambda problem, *, on_progress, **_: give(problem, on_progress))
+
+
+def quarters(problem: Problem, status: Status = Status.FEASIBLE) -> Result:
+    """Rows of the town as grids: contiguous, but 46 persons in the south and 94 in the north."""
+    return Result(status, "made by hand", Plan(problem, np.repeat(np.arange(4), 4)), cost=1, seed=7)
+
+
+def test_violated_plans_are_written_with_exit_3(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The best plan there is may be wanted all the same; the exit code tells scripts."""
+
+    def violated(problem: Problem, _: object) -> Result:
+        result = quarters(problem, Status.VIOLATED)
+        object.__setattr__(result, "exceptions", tuple(verify(problem, result.plan.labels)))
+        return result
+
+    fake(monkeypatch, violated)
+    ended = run(*SOLVE, "--out", "plan.gpkg")
+    assert ended.code == 3, ended
+    assert "error under-limit: 'G001' (value 46, limit 60)" in ended.out
+    assert read_plan("plan.gpkg").document["status"] == "VIOLATED"
+    assert run("verify", "plan.gpkg").code == 3
+
+
+def test_no_plan_in_time_writes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Exit 4, and an old plan stays."""
+    run(*SOLVE, *BRIEF, "--out", "plan.gpkg")
+    before = contents(tmp_path)
+    fake(monkeypatch, lambda *_: Result(Status.NO_PLAN, "The budget ended before a plan was found."))
+    ended = run(*SOLVE, "--out", "plan.gpkg")
+    assert ended.code == 4, ended
+    assert "The budget ended before a plan was found. Nothing was written." in ended.err
+    assert contents(tmp_path) == before
+
+
+# ---- Ctrl-C --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def before(run: Run, tmp_path: Path) -> Iterator[dict[str, bytes | None]]:
+    """Files of an older plan; Ctrl-C does again what it did, whatever the test did."""
+    run(*SOLVE, *BRIEF, "--out", "plan.gpkg")
+    yield contents(tmp_path)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_first_ctrl_c_stops_the_search_and_writes(
+    run: Run, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes | None]
+) -> None:
+    """The search is asked to stop, its best sound plan is written, exit 130."""
+    stopped = []
+
+    def search(problem: Problem, on_progress: Callable[..., Any]) -> Result:
+        stopped.append(on_progress(None))
+        signal.raise_signal(signal.SIGINT)
+        stopped.append(on_progress(None))
+        return quarters(problem)
+
+    fake(monkeypatch, search)
+    ended = run(*SOLVE, "--out", "plan.gpkg")
+    assert ended.code == 130, ended
+    assert stopped == [False, True]
+    assert read_plan("plan.gpkg").document["reason"] == "made by hand"
+
+
+def test_ctrl_c_before_a_sound_plan_writes_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes | None], tmp_path: Path
+) -> None:
+    """A violated plan never takes the place of an old one by an interruption."""
+
+    def search(problem: Problem, _: object) -> Result:
+        signal.raise_signal(signal.SIGINT)
+        return quarters(problem, Status.VIOLATED)
+
+    fake(monkeypatch, search)
+    ended = run(*SOLVE, "--out", "plan.gpkg")
+    assert ended.code == 130, ended
+    assert "nothing was written" in ended.err
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("is_swallowed", [False, True])
+def test_second_ctrl_c_aborts(
+    run: Run, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes | None], tmp_path: Path, is_swallowed: bool
+) -> None:
+    """Old files stay, even where the search takes the second signal for a wish to stop."""
+
+    def search(problem: Problem, _: object) -> Result:
+        signal.raise_signal(signal.SIGINT)
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            if not is_swallowed:
+                raise
+        return quarters(problem)
+
+    fake(monkeypatch, search)
+    ended = run(*SOLVE, "--out", "plan.gpkg")
+    assert ended.code == 130, ended
+    assert contents(tmp_path) == before
+
+
+def test_ctrl_c_while_writing_leaves_the_old_files(
+    run: Run, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes | None], tmp_path: Path
+) -> None:
+    """First Ctrl-C in the search, second while layers are written: nothing half is left."""
+
+    def search(problem: Problem, _: object) -> Result:
+        signal.raise_signal(signal.SIGINT)
+        return quarters(problem)
+
+    def write(path: Path, _: object) -> None:
+        path.write_bytes(b"half")
+        signal.raise_signal(signal.SIGINT)
+
+    fake(monkeypatch, search)
+    monkeypatch.setattr("gridopt.io.plan_file.write_layers", write)
+    ended = run(*SOLVE, "--out", "plan.gpkg")
+    assert ended.code == 130, ended
+    assert contents(tmp_path) == before
+
+
+# ---- METIS ---------------------------------------------------------------------------------------------------------
+
+
+LATTICE = "9 12\n2 4\n1 3 5\n2 6\n1 5 7\n2 4 6 8\n3 5 9\n4 8\n5 7 9\n6 8\n"
+
+
+def test_metis_graph_in_partition_out(run: Run) -> None:
+    """The partition is verified against the limits it was solved for, against others, and against none."""
+    Path("g.graph").write_text(LATTICE)
+    ended = run("solve", "g.graph", "--grids", 3, *BRIEF, "--out", "g.part")
+    assert ended.code == 0, ended
+    assert "written     g.part, g.part.json" in ended.out
+    assert sorted(Path("g.part").read_text().split()) == list("000111222")
+    assert run("verify", "g.part", "--graph", "g.graph").code == 0
+    Path("g.part").write_text("0\n0\n0\n0\n1\n1\n2\n2\n1\n")
+    own = run("verify", "g.part", "--graph", "g.graph")
+    assert own.code == 3
+    assert "over-limit: 'G001' (value 4, limit 3)" in own.out
+    assert run("verify", "g.part", "--graph", "g.graph", "--tolerance", "0.4").code == 0
+    Path("g.part.json").unlink()
+    free = run("verify", "g.part", "--graph", "g.graph")
+    assert free.code == 0
+    assert "Loads are not checked" in free.out
+    Path("g.part").write_text("0\n1\n0\n1\n1\n1\n2\n2\n2\n")
+    torn = run("verify", "g.part", "--graph", "g.graph")
+    assert torn.code == 3
+    assert "not-contiguous: 'G001'" in torn.out
+
+
+def test_metis_partition_in_any_numbering_of_parts(run: Run) -> None:
+    """Two components: METIS numbers parts as it likes, and the limits follow."""
+    Path("g.graph").write_text("6 4 10\n5 2\n5 1 3\n5 2\n2 5\n2 4 6\n2 5\n")
+    Path("g.part").write_text("1\n1\n2\n0\n0\n0\n")
+    ended = run("verify", "g.part", "--graph", "g.graph", "--grids", 3, "--tolerance", "0.5")
+    assert ended.code == 0, ended
+    Path("g.part").write_text("1\n1\n1\n0\n0\n2\n")
+    assert run("verify", "g.part", "--graph", "g.graph", "--grids", 3, "--tolerance", "0.1").code == 3
+
+
+# ---- check, blocks, demo -------------------------------------------------------------------------------------------
+
+
+def test_check_tells_before_solving(run: Run) -> None:
+    """Without limits about shapes, with limits about plans; errors are exit 3."""
+    plain = run("check", "town.gpkg", "--id", "code")
+    assert (plain.code, plain.out.splitlines()[0]) == (0, "units       16, 24 pairs of neighbours")
+    stated = run("check", "town.gpkg", "--id", "code", "--workload", "persons", "--grids", 4)
+    assert stated.code == 0
+    assert "a grid may have 67 to 73" in stated.out
+    bad = run("check", "town.gpkg", "--id", "code", "--workload", "persons", "--grids", 2, "--band", 200, 210)
+    assert bad.code == 3
+    assert "no sound plan exists" in bad.out
+
+
+def test_blocks_counts_objects_and_feeds_solve(run: Run) -> None:
+    """Streets in, units with counts out, then a plan of them: nothing is lost on the way."""
+    ways = [shapely.LineString([(100 * i, -20), (100 * i, 420)]) for i in range(1, 4)]
+    ways += [shapely.LineString([(-20, 100 * i), (420, 100 * i)]) for i in range(1, 4)]
+    gpd.GeoDataFrame({"highway": "residential"}, index=range(6), geometry=ways, crs=32651).to_file(
+        "city.gpkg", layer="streets"
+    )
+    gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 400, 400)], crs=32651).to_file("city.gpkg", layer="boundary")
+    homes = [shapely.Point(50 + 100 * (i % 4), 50 + 100 * (i // 4)) for i in range(16)] + [shapely.Point(900, 900)]
+    gpd.GeoDataFrame(geometry=homes, crs=32651).to_file("city.gpkg", layer="homes")
+    ended = run(
+        "blocks", "--boundary", "city.gpkg", "--streets", "city.gpkg", "--objects", "homes=city.gpkg", "--out", "u.gpkg"
+    )
+    assert ended.code == 0, ended
+    assert "units       16, 0.16 km²" in ended.out
+    assert "homes       16 of 17 in units" in ended.out
+    assert "outside: 16" in ended.out
+    units = gpd.read_file("u.gpkg", layer="units")
+    assert units.area.sum() == pytest.approx(160_000)
+    assert units["homes"].tolist() == [1] * 16
+    solved = run("solve", "u.gpkg", "--workload", "homes", "--grids", 4, *BRIEF, "--out", "plan.gpkg")
+    assert solved.code == 0, solved
+    assert run("verify", "plan.gpkg").code == 0
+
+
+def test_degrees_are_projected_and_said_once(run: Run) -> None:
+    """Lengths and areas are metres, whatever the file came in."""
+    town().to_crs(4326).to_file("town.gpkg", layer="units")
+    ended = run(*SOLVE, *BRIEF, "--out", "plan.gpkg")
+    assert ended.code == 0, ended
+    assert (ended.out + ended.err).count("EPSG:4326") == 1
+    assert pyogrio.read_info("plan.gpkg", layer="units")["crs"].startswith("EPSG:326")
+    findings = pyogrio.read_dataframe("plan.gpkg", layer="findings", read_geometry=False)
+    assert "reprojected" in findings["code"].tolist()
+
+
+def test_many_findings_are_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred exceptions do not scroll the figures away; the files have them all."""
+    many = tuple(Finding("heavy-unit", "warning", (f"{i:03d}",), i, 1, "Own grid.") for i in range(1, 101))
+
+    def search(problem: Problem, _: object) -> Result:
+        result = quarters(problem)
+        object.__setattr__(result, "exceptions", many)
+        return result
+
+    fake(monkeypatch, search)
+    ended = run(*SOLVE, "--out", "plan.gpkg")
+    assert "… and 88 more" in ended.out
+    assert len(pyogrio.read_dataframe("plan.gpkg", layer="findings", read_geometry=False)) >= 100
+
+
+def test_an_old_plan_beside_an_infeasible_one_is_not_taken_for_it(run: Run) -> None:
+    """plan.json of the later run says why there is no plan; the older plan.gpkg is refused with it."""
+    run(*SOLVE, *BRIEF, "--out", "plan.gpkg")
+    base = ("solve", "town.gpkg", "--id", "code", "--workload", "persons", "--grids", 2)
+    assert run(*base, "--band", 200, 210, "--out", "plan.gpkg").code == 3
+    ended = run("verify", "plan.gpkg")
+    assert ended.code == 2
+    assert "found no plan (INFEASIBLE" in ended.err
+
+
+def test_a_plan_may_be_moved_with_its_json(run: Run, tmp_path: Path) -> None:
+    """Plan files hold no path they depend on: the inputs may be gone."""
+    run(*SOLVE, *BRIEF, "--out", "plan.gpkg")
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("plan.gpkg", "plan.json"):
+        shutil.move(name, tmp_path / "elsewhere" / name)
+    Path("town.gpkg").unlink()
+    assert run("verify", "elsewhere/plan.gpkg").code == 0
