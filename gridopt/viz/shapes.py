@@ -34,7 +34,7 @@ def align_units(units: GeoDataFrame, ids: NDArray[Any]) -> GeoDataFrame:
     InputError
         If an id repeats, or `units` and the graph do not hold the same ids.
     GeometryError
-        If a unit is not a polygon.
+        If a unit is no polygon, or an invalid one.
 
     Examples
     --------
@@ -47,17 +47,27 @@ def align_units(units: GeoDataFrame, ids: NDArray[Any]) -> GeoDataFrame:
 
     _same_ids(units.index, ids)
     aligned = units.loc[list(ids)]
-    kinds = shapely.get_type_id(aligned.geometry.to_numpy())
-    bad = np.flatnonzero(~np.isin(kinds, AREAL) | shapely.is_empty(aligned.geometry.to_numpy()))
+    shapes = aligned.geometry.to_numpy()
+    empty = ~np.isin(shapely.get_type_id(shapes), AREAL) | shapely.is_empty(shapes)
+    bad = np.flatnonzero(empty | ~shapely.is_valid(shapes))
     if len(bad):
-        shape = aligned.geometry.iloc[bad[0]]
-        what = "missing" if shape is None else f"an empty {shape.geom_type}" if shape.is_empty else shape.geom_type
+        cure = "Grids are dissolved from valid polygons: mend or leave out these units before solving."
         raise GeometryError(
-            f"{len(bad)} units are no polygons (first: {name_ids(aligned.index[bad[:5]].tolist())}, {what}). "
-            "Grids are dissolved from polygons: mend or leave out these units before solving.",
-            [Finding("not-a-polygon", "error", tuple(aligned.index[bad[:50]]), None, None, "Give a polygon.")],
+            f"{len(bad)} units are no polygons (first: {name_ids(aligned.index[bad[:5]].tolist())}, "
+            f"{_what_is_wrong(shapes[bad[0]])}). {cure}",
+            [Finding("not-a-polygon", "error", tuple(aligned.index[bad[:50]]), None, None, cure)],
         )
     return aligned
+
+
+def _what_is_wrong(shape: Any) -> str:
+    import shapely
+
+    if shape is None:
+        return "missing"
+    if shape.is_empty:
+        return f"an empty {shape.geom_type}"
+    return str(shapely.is_valid_reason(shape)) if shapely.get_type_id(shape) in AREAL else str(shape.geom_type)
 
 
 def _same_ids(index: Any, ids: NDArray[Any]) -> None:

@@ -57,7 +57,13 @@ def test_wrong_ids_are_named(index: list, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "what"), [(None, "missing"), (shapely.Polygon(), "an empty Polygon"), (shapely.Point(0, 0), "Point")]
+    ("shape", "what"),
+    [
+        (None, "missing"),
+        (shapely.Polygon(), "an empty Polygon"),
+        (shapely.Point(0, 0), "Point"),
+        (shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)]), "Self-intersection"),
+    ],
 )
 def test_units_without_area_are_named(shape: object, what: str) -> None:
     units = gpd.GeoDataFrame(index=["a", "b"], geometry=[shapely.box(0, 0, 1, 1), shape])
