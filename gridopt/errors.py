@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 __all__ = ["Finding", "GeometryError", "GraphError", "GridoptError", "InputError", "InternalError", "NoPlanError"]
 
@@ -13,10 +12,9 @@ SHOWN = 5
 """Ids spelled out in a message; the rest are counted."""
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """
-    One thing worth telling about an input or a plan.
+    One thing worth telling about an input or a plan. Plain values in a named tuple, so any format can hold it.
 
     Parameters
     ----------

@@ -356,3 +356,10 @@ def test_lattice_survives_ends_that_are_off_by_less_than_snap(columns, rows, ran
     blocks = build_blocks(area(SQUARE), lines(*flat, *upright), snap=0.5)
     assert len(blocks) == (len(columns) + 1) * (len(rows) + 1)
     assert_seamless(blocks, SQUARE)
+
+
+def test_blocks_are_written_to_parquet_with_their_findings(tmp_path):
+    blocks = build_blocks(area(SQUARE), lines(*LATTICE))
+    assert codes(blocks)
+    blocks.to_parquet(tmp_path / "blocks.parquet")
+    assert gpd.read_parquet(tmp_path / "blocks.parquet").geometry.geom_equals(blocks.geometry).all()
