@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import shapely
 
+import gridopt as go
+
 from gridopt.territory.blocks import build_blocks
 from gridopt.territory.locate import locate
 
@@ -99,3 +101,24 @@ def test_lamps_are_summed_over_poles(cambridge, blocks):
     lost = poles.loc[[i for name, i in found.outside if name == "lamps"], "NumLamps"].sum()
     assert found.counts["lamps"].sum() + lost == poles["NumLamps"].sum()
     assert found.counts["poles"].sum() == len(poles) - len(found.outside) // 2
+
+
+def test_24_grids_of_equal_parcel_count_follow_streets(cambridge, blocks, tmp_path):
+    parcels = cambridge("parcels_2014")
+    found = locate(blocks, parcels)
+    assert found.counts.sum() + len(found.outside) == len(parcels) == 13_116
+    graph = go.build_graph(blocks, streets=cambridge("streets"), crs=CRS)
+    problem = go.build_problem(graph, workload=found.counts, n_grids=24, tolerance=0.05)
+    result = go.solve(problem, steps=3_000_000, seed=1)
+    assert result.status == "FEASIBLE"
+    assert go.verify(problem, result.plan) == []
+    balance = go.summary(result.plan).attrs["metrics"]
+    assert balance["on_streets"] >= 0.95
+    assert balance["n_grids"] == 24
+    grids = go.to_grids(result.plan, blocks)
+    assert shapely.coverage_is_valid(grids.geometry.to_numpy())
+    assert grids.area.sum() == pytest.approx(blocks.area.sum(), rel=1e-12)
+    go.save_plan(tmp_path / "plan.gpkg", result, blocks)
+    plan = go.read_plan(tmp_path / "plan.gpkg").plan
+    assert go.verify(plan.problem, plan) == []
+    assert plan.labels.tolist() == result.plan.labels.tolist()

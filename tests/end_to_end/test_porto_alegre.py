@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 import shapely
 
+import gridopt as go
+
 from gridopt.territory.blocks import build_blocks
 from gridopt.territory.locate import locate
 from gridopt.territory.streets import CUTTING
@@ -70,3 +72,17 @@ def test_population_is_conserved(blocks, real_data):
     lost = table.loc[list(found.outside)]
     assert found.counts["population"].sum() + lost["population"].sum() == table["population"].sum() == 812_935
     assert found.counts["schools"].sum() + lost["schools"].sum() == table["schools"].sum() == 194
+
+
+def test_raw_streets_become_a_sound_plan_along_streets(hull, streets):
+    blocks = build_blocks(hull, streets, min_area=500)
+    graph = go.build_graph(blocks, streets=streets)
+    problem = go.build_problem(graph, workload=blocks["area_m2"], n_grids=100, tolerance=0.1)
+    result = go.solve(problem, steps=5_000_000, seed=1)
+    assert result.status == "FEASIBLE"
+    assert go.verify(problem, result.plan) == []
+    metrics = go.summary(result.plan).attrs["metrics"]
+    assert metrics["on_streets"] >= 0.95
+    heavy = [finding for finding in result.exceptions if finding.code == "heavy-unit"]
+    assert len(heavy) == metrics["n_exempt"]
+    assert all(finding.value > finding.limit for finding in heavy)
