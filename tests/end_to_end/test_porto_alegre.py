@@ -8,7 +8,6 @@ import pytest
 import shapely
 
 import gridopt as go
-
 from gridopt.territory.blocks import build_blocks
 from gridopt.territory.locate import locate
 from gridopt.territory.streets import CUTTING
