@@ -1,0 +1,1 @@
+"""Quality of partitions: instances x seeds x budgets x solvers, each run in a process of its own."""
