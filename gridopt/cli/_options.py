@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Request", "Territory", "is_metis", "limit_options", "read_territory", "state_problem", "territory_options"]
 
 METIS_SUFFIXES = (".graph", ".graph.gz", ".metis")
+OF_SHAPES = ("streets", "class_column", "street_tolerance", "barriers", "links")
+"""Options that need polygons."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,11 @@ def _with(command: Callable[..., Any], options: list[Callable[[Any], Any]]) -> C
 
 def read_territory(request: Request) -> Territory:
     """Read the files of a request and build the graph."""
-    return _read_metis(request) if is_metis(request.source) else _read_shapes(request)
+    from gridopt.io.gerrychain import is_gerrychain
+
+    if is_metis(request.source):
+        return _read_metis(request)
+    return _read_dual(request) if is_gerrychain(request.source) else _read_shapes(request)
 
 
 def state_problem(request: Request, territory: Territory) -> Problem:
@@ -132,17 +138,29 @@ def state_problem(request: Request, territory: Territory) -> Problem:
 def _read_metis(request: Request) -> Territory:
     from gridopt.io.metis import read_graph
 
-    shaped = ("workload", "id", "parent", "streets", "class_column", "street_tolerance", "barriers", "links")
-    given = [f"--{name.replace('_', '-')}" for name in shaped if getattr(request, name)]
-    if given:
-        raise click.UsageError(
-            f"{', '.join(given)} cannot go with a METIS graph: node weights are its workload, edges its borders."
-        )
+    _refuse_options(request, ("workload", "id", "parent", *OF_SHAPES), "a METIS graph: node weights are its workload")
     read = read_graph(request.source)
     names = ["weight"] if read.workload.shape[1] == 1 else [f"weight{c + 1}" for c in range(read.workload.shape[1])]
     workload = {name: read.workload[:, c] for c, name in enumerate(names)}
     files = {"graph": Path(request.source), **({"locks": Path(request.locks)} if request.locks else {})}
     return Territory(read.graph, workload, None, files, read.findings)
+
+
+def _read_dual(request: Request) -> Territory:
+    from gridopt.io.gerrychain import read_gerrychain
+    from gridopt.io.tables import need_columns
+
+    _refuse_options(request, OF_SHAPES, "a dual graph: it has no shapes, its edges are the borders")
+    graph, table = read_gerrychain(request.source, id_column=request.id)
+    need_columns(table, [*request.workload, *([request.parent] if request.parent else [])], "units", request.source)
+    files = {"units": Path(request.source), **({"locks": Path(request.locks)} if request.locks else {})}
+    return Territory(graph, table[list(request.workload)], table, files)
+
+
+def _refuse_options(request: Request, names: tuple[str, ...], what: str) -> None:
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(request, name)]
+    if given:
+        raise click.UsageError(f"{', '.join(given)} cannot go with {what}.")
 
 
 def _read_shapes(request: Request) -> Territory:

@@ -80,15 +80,8 @@ def _count(units: Any, things: dict[str, Any]) -> list[Finding]:
     for name, layer in things.items():
         located = locate(units, layer)
         units[name] = located.counts
-        found += [_named(finding, name) for finding in located.findings]
+        found += [f._replace(cure=f"{name}: {f.cure}") for f in located.findings]
     return found
-
-
-def _named(finding: Finding, name: str) -> Finding:
-    """Say which objects a finding is about: their ids are row numbers."""
-    from dataclasses import replace
-
-    return replace(finding, cure=f"{name}: {finding.cure}")
 
 
 def _write(target: Path, units: Any, found: list[Finding]) -> None:

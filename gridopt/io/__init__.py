@@ -1,5 +1,6 @@
 """Files: vector layers and tables, METIS graphs and partitions, plans. One format per file."""
 
+from gridopt.io.gerrychain import read_gerrychain
 from gridopt.io.metis import MetisGraph, read_graph, read_partition, write_graph, write_partition
 from gridopt.io.plan_file import PlanFile, read_plan, write_plan
 from gridopt.io.tables import read_layer, read_table, read_units
@@ -7,6 +8,7 @@ from gridopt.io.tables import read_layer, read_table, read_units
 __all__ = [
     "MetisGraph",
     "PlanFile",
+    "read_gerrychain",
     "read_graph",
     "read_layer",
     "read_partition",

@@ -161,7 +161,7 @@ def write_plan(
     ordered = _in_order(units, problem.graph.ids)
     ordered = _with_workload(ordered, problem)
     table, names, renamed = fit_columns(ordered, plan.grid_ids[plan.labels])
-    told = tuple(dict.fromkeys((*result.exceptions, *problem.findings, *findings, *renamed)))
+    told = _distinct((*result.exceptions, *problem.findings, *findings, *renamed))
     layers: dict[str, Any] = {"units": table}
     if grids is not None:
         layers["grids"] = grids.reset_index()
@@ -205,7 +205,7 @@ def write_result(
         Files written before, whose hashes are recorded.
     """
     target = Path(path)
-    document = _document(result, tuple(dict.fromkeys((*result.exceptions, *findings))), inputs, metrics)
+    document = _document(result, _distinct((*result.exceptions, *findings)), inputs, metrics)
     if result.plan is not None:
         document["problem"] = document_of(result.plan.problem, result.plan.grid_ids)
         document["digests"] = _digests(result.plan)
@@ -310,6 +310,11 @@ def _with_workload(units: pd.DataFrame, problem: Problem) -> pd.DataFrame:
                 [Finding("workload-mismatch", "error", tuple(who[:50]), len(odd), 0, cure)],
             )
     return units
+
+
+def _distinct(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Each finding once, in the order told: a problem's own come again among the exceptions of its result."""
+    return tuple({repr(f): f for f in reversed(findings)}.values())[::-1]
 
 
 def _labels_of(column: pd.Series[Any], grids: list[str]) -> NDArray[np.int32]:

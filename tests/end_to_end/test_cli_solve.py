@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import geopandas as gpd
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pyogrio
@@ -353,6 +354,20 @@ def test_metis_partition_in_any_numbering_of_parts(run: Run) -> None:
     assert ended.code == 0, ended
     Path("g.part").write_text("1\n1\n1\n0\n0\n2\n")
     assert run("verify", "g.part", "--graph", "g.graph", "--grids", 3, "--tolerance", "0.1").code == 3
+
+
+def test_gerrychain_graph_in_plan_without_shapes_out(run: Run) -> None:
+    """A dual graph has no polygons: plan.gpkg then holds tables, and verifies all the same."""
+    dual = nx.grid_2d_graph(4, 4)
+    nx.set_node_attributes(dual, {v: {"persons": 10 + i, "code": f"{i:03d}"} for i, v in enumerate(dual)})
+    Path("dual.json").write_text(json.dumps(nx.adjacency_data(nx.convert_node_labels_to_integers(dual))))
+    base = ("solve", "dual.json", "--workload", "persons", "--grids", 4, "--tolerance", "0.15", "--id", "code")
+    ended = run(*base, *BRIEF, "--out", "plan.gpkg")
+    assert ended.code == 0, ended
+    assert set(pyogrio.list_layers("plan.gpkg")[:, 1]) == {None}
+    assert run("verify", "plan.gpkg").code == 0
+    refused = run(*base, "--streets", "x.gpkg", "--out", "plan.gpkg")
+    assert (refused.code, "--streets cannot go with a dual graph" in refused.err) == (2, True)
 
 
 # ---- check, blocks, demo -------------------------------------------------------------------------------------------

@@ -1,0 +1,110 @@
+"""GerryChain's dual graphs: JSON that ``gerrychain.Graph.to_json`` writes, nodes with their columns, no shapes."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gridopt._validate import as_ids
+from gridopt.errors import Finding, GraphError, InputError
+from gridopt.io.tables import existing_file, need_columns
+from gridopt.model.graph import Graph
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["is_gerrychain", "read_gerrychain"]
+
+HEAD = 4096
+"""Bytes in which GeoJSON says what it is."""
+
+
+def is_gerrychain(path: str | os.PathLike[str]) -> bool:
+    """
+    Whether a ``.json`` file holds a graph rather than GeoJSON, by its first bytes.
+
+    Examples
+    --------
+    >>> is_gerrychain("units.gpkg")
+    False
+    """
+    file = Path(path)
+    if file.suffix.lower() != ".json" or not file.is_file():
+        return False
+    head = file.read_bytes()[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")
+    keys = (b'"directed"', b'"multigraph"', b'"nodes"', b'"adjacency"')
+    return head.startswith(b"{") and b"FeatureCollection" not in head and any(key in head for key in keys)
+
+
+def read_gerrychain(path: str | os.PathLike[str], *, id_column: str | None = None) -> tuple[Graph, pd.DataFrame]:
+    r"""
+    Read a dual graph and the columns of its nodes.
+
+    Parameters
+    ----------
+    path : str or path
+        JSON in the adjacency format of networkx, as GerryChain reads and writes it.
+    id_column : str, optional
+        Node attribute that holds the unit ids; default the nodes' own names.
+
+    Returns
+    -------
+    graph : Graph
+        ``shared_perim`` is read as metres of border, where every edge has it.
+    table : DataFrame
+        One row per unit, its attributes, indexed by unit id, in the order of the graph.
+
+    Raises
+    ------
+    InputError
+        If the file is no such graph, or ids are missing or repeated.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "dual.json"
+    >>> _ = path.write_text(
+    ...     '{"directed": false, "multigraph": false, "graph": [], "nodes": [{"pop": 5, "id": 0}, {"pop": 7, "id": 1}], '
+    ...     '"adjacency": [[{"id": 1, "shared_perim": 20.5}], [{"id": 0, "shared_perim": 20.5}]]}'
+    ... )
+    >>> graph, table = read_gerrychain(path)
+    >>> graph.length.tolist(), table["pop"].tolist()
+    ([205], [5, 7])
+    """
+    import networkx as nx
+    import pandas as pd
+
+    file = existing_file(path, "units")
+    try:
+        dual = nx.adjacency_graph(json.loads(file.read_text(encoding="utf-8-sig")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, nx.NetworkXError) as error:
+        raise _refuse(file, f"{type(error).__name__}: {error}") from error
+    if not len(dual):
+        raise _refuse(file, "it has no nodes")
+    try:
+        graph = Graph.from_gerrychain(dual)
+    except (GraphError, ValueError, TypeError) as error:
+        raise _refuse(file, str(error)) from error
+    table = pd.DataFrame([dict(data) for _, data in dual.nodes(data=True)]).drop(columns="id", errors="ignore")
+    if id_column is not None:
+        need_columns(table, [id_column], "units", str(file))
+        ids = as_ids(_plain(table[id_column]))
+        graph = replace(graph, ids=ids)
+    table.index = pd.Index(graph.ids, name="unit")
+    return graph, table
+
+
+def _plain(column: Any) -> Any:
+    return column.astype(object).where(column.notna(), None).to_numpy()
+
+
+def _refuse(file: Path, why: str) -> InputError:
+    cure = "Write it again with gerrychain.Graph.to_json, or give a layer of polygons."
+    why = " ".join(why.split())[:200]
+    return InputError(
+        f"units file {file} is not a graph as GerryChain writes it: {why}. {cure}",
+        [Finding("file-unreadable", "error", (str(file),), why, None, cure)],
+    )
