@@ -67,7 +67,8 @@ def read_gerrychain(path: str | os.PathLike[str], *, id_column: str | None = Non
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "dual.json"
     >>> _ = path.write_text(
-    ...     '{"directed": false, "multigraph": false, "graph": [], "nodes": [{"pop": 5, "id": 0}, {"pop": 7, "id": 1}], '
+    ...     '{"directed": false, "multigraph": false, "graph": [], '
+    ...     '"nodes": [{"pop": 5, "id": 0}, {"pop": 7, "id": 1}], '
     ...     '"adjacency": [[{"id": 1, "shared_perim": 20.5}], [{"id": 0, "shared_perim": 20.5}]]}'
     ... )
     >>> graph, table = read_gerrychain(path)
