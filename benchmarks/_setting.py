@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["ROOT", "point_kernel_cache", "setting", "version_of"]
+__all__ = ["ROOT", "peak_mb", "point_kernel_cache", "setting", "version_of"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,6 +43,25 @@ def setting() -> dict[str, str]:
         "commit": _commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
+
+
+def peak_mb() -> float:
+    """
+    Most memory this process held, in MB (10**6 bytes); nan where the system does not tell.
+
+    On Linux from VmHWM: what ``getrusage`` says there also counts the parent at the moment it started this process.
+    """
+    try:
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
+    except OSError:
+        found = None
+    if found:
+        return int(found[1]) * 1024 / 1e6
+    if sys.platform == "win32":
+        return float("nan")
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def version_of(distribution: str) -> str:

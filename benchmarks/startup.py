@@ -29,13 +29,10 @@ import json, sys, time
 began = time.perf_counter()
 {code}
 spent = time.perf_counter() - began
-try:
-    import resource
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
-except ImportError:
-    peak = float("nan")
 heavy = [name for name in {heavy!r} if name in sys.modules]
-print(json.dumps({{"wall_s": spent, "peak_mb": peak, "modules": len(sys.modules), "heavy": " ".join(heavy)}}))
+modules = len(sys.modules)
+from benchmarks._setting import peak_mb
+print(json.dumps({{"wall_s": spent, "peak_mb": peak_mb(), "modules": modules, "heavy": " ".join(heavy)}}))
 """
 
 CODES = {

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._setting import peak_mb
 from benchmarks.quality.case import Case
 
 Found = tuple[dict[str, NDArray[np.int32]], dict[str, Any]]
@@ -108,16 +109,6 @@ def check_digest(case: Case, task: dict[str, Any]) -> None:
     """Refuse arrays that are not the ones all others were given."""
     if case.digest() != task["digest"]:
         raise SystemExit(f"the arrays of {task['instance']} differ from those the other solvers were given")
-
-
-def peak_mb() -> float:
-    """Most memory this process held, in MB (10**6 bytes); nan where the system does not tell."""
-    if sys.platform == "win32":
-        return float("nan")
-    import resource
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / 1e6 if sys.platform == "darwin" else most * 1024 / 1e6
 
 
 if __name__ == "__main__":
