@@ -14,6 +14,7 @@ from gridopt.solvers.construct.bisection import Bisection
 from gridopt.solvers.construct.mending import Mending
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.refine.annealing import Annealing, Best
+from gridopt.solvers.refine.focus import Focus
 from gridopt.solvers.table import Table
 
 __all__ = ["Effort", "Outcome", "solve_piece"]
@@ -38,7 +39,7 @@ class Effort:
 
     annealing: Annealing = Annealing()
     steps_per_node: int = 20_000
-    first_share: float = 0.8
+    first_share: float = 0.95
     small: int = 400
 
 
@@ -105,6 +106,8 @@ def solve_piece(
         if not spent or stop():
             break
         table.put(best.labels)
+        if best.violation:
+            _mend(table, clock, seed + 7919 * cycle, best, stop)
         annealing = _next(effort.annealing, best.violation, cycle)
         cycle += 1
     return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
@@ -113,8 +116,14 @@ def solve_piece(
 def _next(annealing: Annealing, violation: int, cycle: int) -> Annealing:
     """Parameters of the next cycle: mend limits where they are broken, else polish."""
     if violation:
-        return replace(annealing, hot=annealing.cold * (2.0 + cycle % 3), give=4.0, firm_from=0.2, hard_from=0.8)
-    return replace(annealing, hot=annealing.cold * 2.0)
+        return replace(annealing, hot=annealing.cold * (2.0 + cycle % 3), give=2.0, firm=1000.0)
+    return replace(annealing, hot=annealing.cold, cold=annealing.cold / 3, hard_from=0.0)
+
+
+def _mend(table: Table, clock: Clock, seed: int, best: Best, stop: Callable[[], bool]) -> None:
+    """Anneal around what is broken, in the best plan; leaves the best plan on the table."""
+    Focus()(table, clock, seed, best, stop)
+    table.put(best.labels)
 
 
 def _cycle(
