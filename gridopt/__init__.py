@@ -50,7 +50,7 @@ _HOME = {
 }
 _MODULES = {"datasets": "gridopt.io.datasets", "synthetic": "gridopt.territory.synthetic"}
 
-__all__ = sorted([*_HOME, *_MODULES])  # noqa: PLE0605
+__all__ = sorted([*_HOME, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:
