@@ -99,7 +99,7 @@ def problem_from(
     a = len(names)
     order = _edge_order(adjacency, graph)
     terms = {k: int(v) for k, v in document["objective"].items() if k != "unit_cost"}
-    return Problem(
+    problem = Problem(
         graph=graph,
         workload=np.column_stack(workload),
         attributes=names,
@@ -126,6 +126,15 @@ def problem_from(
         soft=document["soft"],
         parameters=dict(document.get("parameters", {})),
     )
+    nesting = problem.nesting
+    for what, numbers, n in (
+        ("region", nesting.region, nesting.n_regions),
+        ("region of a grid", nesting.grid_region, nesting.n_regions),
+        ("parent", nesting.region_parent, max(1, len(nesting.parents))),
+    ):
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < n:
+            raise ValueError(f"a {what} lies outside 0 … {n - 1}")
+    return problem
 
 
 def digest(*arrays: Any) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt._validate import nearest_names, to_work_units
-from gridopt.errors import Finding, InputError, name_ids
+from gridopt.errors import Finding, GridoptError, InputError, name_ids
 from gridopt.io._atomic import check_writable, replacing, sha256_of
 from gridopt.io._layers import adjacency_table, findings_table, fit_columns, problem_table, write_layers
 from gridopt.io._stored import digest, document_of, graph_from, ids_of, problem_from
@@ -255,16 +255,30 @@ def read_plan(path: str | os.PathLike[str]) -> PlanFile:
         name: read_table(f"{gpkg}:{name}", what=f"plan ({name})", columns=columns, may_be_empty=name == "adjacency")
         for name, columns in parts.items()
     }
-    stored = document["problem"]
-    table, adjacency = layers["problem"], layers["adjacency"]
-    need_columns(layers["units"], [a["column"] for a in stored["attributes"]], "plan (units)", str(gpkg))
+    try:
+        units, plan = _rebuild(document["problem"], layers, gpkg)
+        changes = _changes(plan, document, gpkg)
+    except GridoptError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        cure = "Restore both as they were written, or solve again."
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(
+            f"{beside} and {gpkg.name} are incomplete or do not fit together ({why}). {cure}",
+            [Finding("plan-mismatch", "error", (str(gpkg),), why, None, cure)],
+        ) from error
+    return PlanFile(gpkg, units, plan, document, tuple(changes))
+
+
+def _rebuild(stored: Mapping[str, Any], layers: Mapping[str, pd.DataFrame], gpkg: Path) -> tuple[pd.DataFrame, Plan]:
+    """Units in the order of the plan, and the plan, from the layers and the stored problem."""
+    units, table, adjacency = layers["units"], layers["problem"], layers["adjacency"]
+    need_columns(units, [a["column"] for a in stored["attributes"]], "plan (units)", str(gpkg))
     graph = graph_from(adjacency, table, stored["classes"])
-    units = layers["units"]
     units.index = _index(ids_of(units["unit"]))
     units = _in_order(units.drop(columns="unit"), graph.ids)
     problem = problem_from(stored, graph, table, adjacency, units)
-    plan = Plan(problem, _labels_of(units["grid"], [grid["id"] for grid in stored["grids"]]))
-    return PlanFile(gpkg, units, plan, document, tuple(_changes(plan, document, gpkg)))
+    return units, Plan(problem, _labels_of(units["grid"], [grid["id"] for grid in stored["grids"]]))
 
 
 # ---- checks ---------------------------------------------------------------------------------------------------------
@@ -352,6 +366,9 @@ def _changes(plan: Plan, document: Mapping[str, Any], gpkg: Path) -> list[Findin
             "The plan is checked as it now stands; status, cost and bound in plan.json are those of the plan as solved."
         )
         found.append(Finding("grid-edited", "info", (str(gpkg),), None, None, cure))
+    if now["limits"] != then.get("limits"):
+        cure = "The plan is held against limits and locks as they now stand, not those it was solved for."
+        found.append(Finding("limits-edited", "warning", (str(gpkg),), None, None, cure))
     if now["workload"] != then.get("workload"):
         cure = "Loads are those of the columns as they now stand; the limits are those the plan was solved for."
         found.append(Finding("workload-edited", "warning", (str(gpkg),), None, None, cure))
@@ -389,10 +406,12 @@ def _document(
 
 
 def _digests(plan: Plan) -> dict[str, str]:
-    graph = plan.problem.graph
+    problem, graph, nesting = plan.problem, plan.problem.graph, plan.problem.nesting
+    locks = (problem.fixed, problem.together, problem.apart)
     return {
         "labels": digest(graph.ids, plan.labels),
-        "workload": digest(graph.ids, plan.problem.workload),
+        "workload": digest(graph.ids, problem.workload),
+        "limits": digest(problem.lo, problem.hi, nesting.region, nesting.grid_region, nesting.reason, *locks),
         "adjacency": digest(graph.ids, graph.edges, graph.length, graph.cost, graph.kind),
     }
 

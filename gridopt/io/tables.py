@@ -39,8 +39,8 @@ SHAPES = {
     "point": {"Point", "MultiPoint"},
 }
 INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
-NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)?(\.\d*)?([eE][-+]?\d+)?")
-"""Numbers without leading zeros: a column holding ``007`` is text."""
+NUMBER = re.compile(r"[-+]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]\d+)?")
+"""Numbers without leading zeros: a column holding ``007`` is text, and so is one of codes such as ``12E3``."""
 
 
 def split_layer(source: str | os.PathLike[str]) -> tuple[Path, str | None]:
@@ -394,7 +394,7 @@ def _column(values: Sequence[str], as_text: bool) -> Any:
         if len(filled) == len(stripped):
             return np.array([int(v) for v in stripped], dtype=np.int64)
         return pd.array([int(v) if v else None for v in stripped], dtype="Int64")
-    if filled and all(NUMBER.fullmatch(v) and any(c.isdigit() for c in v) for v in filled):
+    if filled and all(NUMBER.fullmatch(v) for v in filled):
         return np.array([float(v) if v else np.nan for v in stripped])
     return np.array([v if v else None for v in stripped], dtype=object)
 

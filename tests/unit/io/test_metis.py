@@ -186,6 +186,23 @@ def test_a_regular_file_of_many_nodes_is_read_alike(tmp_path: Path) -> None:
     }
 
 
+@given(st.integers(0, 3), st.integers(0, 200), st.binary(max_size=3), st.integers(0, 3))
+def test_damaged_files_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, which: int, at: int, put: bytes, cut: int
+) -> None:
+    """Any bytes in the place of any others: a graph that agrees with itself, or an error; never anything else."""
+    raw = [PLAIN, EDGE_WEIGHTS, BOTH, TWO_CONSTRAINTS][which].encode()
+    path = tmp_path_factory.mktemp("metis") / "g.graph"
+    path.write_bytes(raw[:at] + put + raw[at + cut :])
+    try:
+        read = read_graph(path)
+    except InputError:
+        return
+    words = [line.split() for line in path.read_bytes().splitlines() if not line.strip().startswith(b"%")]
+    header = next(w for w in words if w)
+    assert (read.graph.n_units, read.graph.n_edges) == (int(header[0]), int(header[1]))
+
+
 @pytest.mark.parametrize("workload", [[1.5, 1], [-1, 1], [1, 1, 1]])
 def test_node_weights_must_be_whole_and_fit(tmp_path: Path, workload: list[float]) -> None:
     """The format has no fractions; silently cutting them off would change the problem."""

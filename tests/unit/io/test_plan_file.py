@@ -259,6 +259,50 @@ def test_edits_that_break_a_plan_are_named(
         read_plan(path)
 
 
+def test_edited_limits_are_said(tmp_path: Path, units: gpd.GeoDataFrame, result: Result) -> None:
+    """A plan made sound by widening its limits in plan.json is held against them, and nobody is misled."""
+    path = written(tmp_path, units, result)
+    beside = path.with_suffix(".json")
+    document = json.loads(beside.read_text(encoding="utf-8"))
+    document["problem"]["grids"][0]["hi"][0] += 100
+    beside.write_text(json.dumps(document), encoding="utf-8")
+    assert [f.code for f in read_plan(path).findings] == ["limits-edited"]
+
+
+def leaves(value: object, at: tuple = ()) -> list[tuple]:
+    """Paths to everything inside a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(path for key, part in inner for path in leaves(part, (*at, key)))]
+
+
+def test_damaged_documents_are_refused_or_said(tmp_path: Path, units: gpd.GeoDataFrame, result: Result) -> None:
+    """Whatever part of the stored problem is lost or of another kind: a message, never a traceback or a silent plan."""
+    path = written(tmp_path, units, result)
+    beside = path.with_suffix(".json")
+    whole = json.loads(beside.read_text(encoding="utf-8"))
+    untold = []
+    for at in leaves(whole["problem"])[1:]:
+        if at[0] in ("parameters", "objective", "parents", "interchangeable", "soft", "attributes", "classes"):
+            continue
+        for damage in ("drop", None, "x", -7):
+            document = json.loads(json.dumps(whole))
+            target = document["problem"]
+            for key in at[:-1]:
+                target = target[key]
+            if damage == "drop":
+                del target[at[-1]]
+            else:
+                target[at[-1]] = damage
+            beside.write_text(json.dumps(document), encoding="utf-8")
+            try:
+                read = read_plan(path)
+            except InputError:
+                continue
+            if not read.findings and "target" not in at:
+                untold.append((at, damage))
+    assert untold == []
+
+
 def test_files_of_different_plans_are_not_mixed(tmp_path: Path, units: gpd.GeoDataFrame, result: Result) -> None:
     """plan.json of one run beside plan.gpkg of another is refused, and so is none at all."""
     path = written(tmp_path, units, result)

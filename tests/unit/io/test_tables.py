@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import geopandas as gpd
@@ -9,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gridopt.errors import GeometryError, InputError
 from gridopt.io.tables import existing_file, read_layer, read_table, read_units, split_layer
@@ -178,6 +181,23 @@ def test_csv_keeps_leading_zeros_and_tolerates_a_byte_order_mark(tmp_path: Path)
     assert table["note"].tolist()[0] == "a, b"
     as_text = read_table(tmp_path / "t.csv", as_text=True)
     assert as_text["n"].tolist() == ["5", "6"]
+
+
+@given(st.lists(st.text('0123456789.-e ,"\n網', min_size=1, max_size=6).filter(str.strip), min_size=1, max_size=8))
+def test_text_in_a_csv_comes_back_as_written(tmp_path_factory: pytest.TempPathFactory, values: list[str]) -> None:
+    """As text every value survives; by itself a column becomes numbers only where no value says more than a number."""
+    path = tmp_path_factory.mktemp("csv") / "t.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["unit", "n"], *([v, 1] for v in values)])
+    stripped = [v.strip() for v in values]
+    assert read_table(path, as_text=True)["unit"].tolist() == stripped
+    column = read_table(path)["unit"]
+    if column.dtype.kind == "i":
+        assert [str(v) for v in column] == [v.replace("-0", "0") if int(v) == 0 else v for v in stripped]
+    elif column.dtype.kind == "f":
+        assert column.tolist() == [float(v) for v in stripped]
+    else:
+        assert column.tolist() == stripped
 
 
 @pytest.mark.parametrize(
