@@ -48,7 +48,7 @@ _HOME = {
     "to_grids": "gridopt.workflow.grids",
     "verify": "gridopt.rules.verify",
 }
-_MODULES = {"datasets": "gridopt.io.datasets", "synthetic": "gridopt.territory.synthetic"}
+_MODULES = {"datasets": "gridopt.workflow.datasets", "synthetic": "gridopt.territory.synthetic"}
 
 __all__ = sorted([*_HOME, *_MODULES])
 

@@ -52,6 +52,12 @@ class Graph:
         The symmetric CSR form, derived: neighbours of ``u`` are ``indices[indptr[u]:indptr[u + 1]]``, ascending, along
         the edges ``edge_idx[...]``. int64 of shape (n + 1,), int32 and int32 of shape (2 m,).
 
+    Examples
+    --------
+    >>> graph = Graph.from_edges(3, [(0, 1), (1, 2)], lengths=[500, 800], ids=["a", "b", "c"])
+    >>> graph.n_units, graph.n_edges, graph.length.tolist()
+    (3, 2, [500, 800])
+
     """
 
     edges: NDArray[np.int32]

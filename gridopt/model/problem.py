@@ -75,6 +75,14 @@ class Nesting:
     reason : tuple of str, length r
         ``"whole"``, ``"parent"`` or ``"component"`` for ordinary regions; one of `EXEMPT_REASONS` for others.
 
+    Examples
+    --------
+    >>> import gridopt as go
+    >>> graph = go.Graph.from_edges(4, [(0, 1), (1, 2), (2, 3)])
+    >>> nesting = go.build_problem(graph, workload=[1, 1, 9, 1], n_grids=3, tolerance=0.1).nesting
+    >>> nesting.region.tolist(), nesting.reason
+    ([0, 0, 1, 2], ('component', 'heavy', 'component'))
+
     """
 
     region: NDArray[np.int32]
@@ -154,6 +162,12 @@ class Problem:
         What was noticed while building.
     parameters : dict
         What the caller asked for, JSON-able.
+
+    Examples
+    --------
+    >>> import gridopt as go
+    >>> go.build_problem(go.Graph.from_edges(2, [(0, 1)]), workload=[1, 1], n_grids=2)
+    Problem(2 units, 2 grids, workload)
 
     """
 

@@ -37,7 +37,14 @@ class Status(StrEnum):
 
 
 class Step(NamedTuple):
-    """One improvement of the best plan: when it came, what it cost, what is proved."""
+    """
+    One improvement of the best plan: when it came, what it cost, what is proved.
+
+    Examples
+    --------
+    >>> Step(step=1000, seconds=0.1, cost=42, violation=0, bound=None).cost
+    42
+    """
 
     step: int
     seconds: float
@@ -74,6 +81,14 @@ class Result:
         Seed of the search.
     parameters, versions, timings : mapping
         What was asked, with what, how long it took (seconds).
+
+    Examples
+    --------
+    >>> import gridopt as go
+    >>> problem = go.build_problem(go.Graph.from_edges(2, [(0, 1)]), workload=[1, 1], n_grids=2)
+    >>> result = go.solve(problem, steps=100)
+    >>> result.cost, result.require_plan().labels.tolist()
+    (1, [0, 1])
 
     """
 

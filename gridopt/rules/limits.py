@@ -83,7 +83,7 @@ def apportion(n: int, shares: Sequence[float], least: Sequence[int], most: Seque
     Examples
     --------
     >>> apportion(10, [53.0, 24.0, 23.0], [1, 1, 1], [9, 9, 9], "parents")
-    [5, 3, 2]
+    [6, 2, 2]
 
     """
     if not sum(least) <= n <= sum(most):

@@ -41,6 +41,15 @@ class Located:
         Ids of the objects in no unit, or without a place; ``(layer, id)`` for several layers.
     findings : tuple of Finding
         Objects outside, without a place or class; ties on borders.
+
+    Examples
+    --------
+    >>> import geopandas as gpd, shapely
+    >>> squares = gpd.GeoSeries(shapely.box([0, 10], 0, [10, 20], 10), index=["a", "b"], crs=32650)
+    >>> shops = gpd.GeoSeries(shapely.points([[3, 3], [5, 5], [99, 9]]), crs=32650)
+    >>> found = locate(squares, shops)
+    >>> found.counts.to_dict(), found.outside
+    ({'a': 2, 'b': 0}, (2,))
     """
 
     unit_of: pd.Series
