@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,9 +94,48 @@ class Campaign:
                 for region in large:
                     self._one(region, start, pool, 1)
                 self._side_by_side(small, start, pool)
+                self._again(pool)
         except Exception as error:  # handed to the calling thread, which raises it
             self._error.append(error)
             self._cancel.set()
+
+    def _again(self, pool: Executor) -> None:
+        """Spend what others left on regions that break their limits."""
+        broken = sorted(r for r, o in self._done.items() if o.violation and o.labels is not None and o.status == "open")
+        if not broken or self._cancel.is_set() or len(self._done) == 1:
+            return
+        sizes = {r: int(self.regions.first_node[r + 1] - self.regions.first_node[r]) for r in broken}
+        self._left = sum(sizes.values())
+        spent = sum(o.steps for o in self._done.values())
+        left = None if self.budget.steps is None else max(0, self.budget.steps - spent)
+        shares = {r: None if left is None else left * sizes[r] // self._left for r in broken}
+        tasks = [pool.submit(self._retry, r, sizes[r], shares[r]) for r in broken]
+        for task in tasks:
+            task.result()
+
+    def _retry(self, region: int, nodes: int, steps: int | None) -> None:
+        before = self._done[region]
+        budget = self._share(nodes, self.workers)
+        if self._cancel.is_set() or steps == 0 or (steps is None and self._clock.seconds_left() < 0.01):
+            return
+        piece = self.regions.piece(region)
+        budget = Budget(budget.seconds, steps)
+        seed = self.seed + 104_729 * region + 1
+        outcome = solve_piece(piece, budget, seed, self.effort, before.labels, None, self._watch)
+        trace = [(before.steps + s, t, c, v) for s, t, c, v in outcome.trace if (v, c) < (before.violation, before.cost)]
+        if outcome.labels is None or (outcome.violation, outcome.cost) >= (before.violation, before.cost):
+            found = replace(before, steps=before.steps + outcome.steps)
+        else:
+            found = replace(
+                before,
+                labels=outcome.labels,
+                violation=outcome.violation,
+                cost=outcome.cost,
+                trace=before.trace + trace,
+                steps=before.steps + outcome.steps,
+            )
+        with self._lock:
+            self._done[region] = found
 
     def _is_large(self, nodes: int) -> bool:
         return nodes >= 4 * self.effort.annealing.nodes_per_group and nodes * self.workers > self._total

@@ -15,6 +15,7 @@ from gridopt.solvers.construct.mending import Mending
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.refine.focus import Focus
+from gridopt.solvers.refine.restarts import Restarts
 from gridopt.solvers.table import Table
 
 __all__ = ["Effort", "Outcome", "solve_piece"]
@@ -98,6 +99,9 @@ def solve_piece(
     def stop() -> bool:
         return watch is not None and watch(clock, best)
 
+    if piece.n_nodes <= effort.small:
+        Restarts()(piece, table, clock, seed, best, warm, stop)
+        return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
     if warm:
         annealing = replace(annealing, hot=annealing.cold * 1.5)
     cycle = 0

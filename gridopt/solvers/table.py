@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,14 @@ from gridopt.solvers.piece import Piece
 __all__ = ["Table", "quantiles"]
 
 
+@cache
 def quantiles() -> NDArray[np.float64]:
     """Quantiles of the exponential distribution, float64 (4096,): a table is quicker than a logarithm."""
     return -np.log((np.arange(4096) + 0.5) / 4096)
+
+
+SAMPLE = 200
+"""Moves looked at to measure what a move changes."""
 
 
 class Table:
@@ -92,6 +98,43 @@ class Table:
         board = self.board
         violation, cost = plan_price(self.csr, self.limits, self.terms, board.labels, board.loads, board.moments)
         return int(violation), int(cost)
+
+
+    def scale(self) -> float:
+        """
+        What a move typically changes: the mean edge weight, and the mean change of the other terms over some moves.
+
+        Temperatures are given in this unit. At least 1.
+        """
+        cut = float(self.csr.weights.mean()) if len(self.csr.weights) else 0.0
+        other = 0.0 if self._is_plain() else self._other_change()
+        return max(1.0, cut + other)
+
+    def _is_plain(self) -> bool:
+        terms = self.terms
+        return not (terms.prices.any() or terms.unit_cost.size or terms.home.size)
+
+    def _other_change(self) -> float:
+        """Mean change, up or down, of all terms but the cut, over moves of nodes evenly spread."""
+        from gridopt._kernels.moves import local_gain, part_price, shift
+
+        csr, terms, board, limits = self.csr, self.terms, self.board, self.limits
+        rows = np.repeat(np.arange(len(board.labels)), np.diff(csr.indptr))
+        cut = np.flatnonzero(board.labels[rows] != board.labels[csr.indices])
+        no_weights = np.zeros_like(csr.weights)
+        changes = []
+        for e in cut[:: max(1, len(cut) // SAMPLE)].tolist():
+            u = int(rows[e])
+            a, b = int(board.labels[u]), int(board.labels[csr.indices[e]])
+            change = -local_gain(
+                csr.indptr, csr.indices, no_weights, terms.unit_cost, terms.home, terms.away_cost, board.labels, u, a, b
+            )
+            change -= sum(part_price(limits.target, terms.prices, board.loads, board.moments, p) for p in (a, b))
+            shift(limits.workload, terms.prices, terms.inertia, *board, u, a, b)
+            change += sum(part_price(limits.target, terms.prices, board.loads, board.moments, p) for p in (a, b))
+            shift(limits.workload, terms.prices, terms.inertia, *board, u, b, a)
+            changes.append(abs(change))
+        return float(np.mean(changes)) if changes else 0.0
 
 
 def _own(array: NDArray[Any]) -> NDArray[Any]:

@@ -62,7 +62,8 @@ def _tiny(fixed: bool):
         apart_indptr=np.zeros(5, dtype=np.int64),
         apart_indices=np.empty(0, dtype=np.int32),
         unit_cost=np.empty((0, 0), dtype=np.int64),
-        home=np.full(4, -1, dtype=np.int32),
-        away_cost=np.zeros(4, dtype=np.int64),
+        home=np.array([0 if fixed else -1, -1, -1, -1], dtype=np.int32),
+        away_cost=np.ones(4, dtype=np.int64),
+        imbalance_weight=int(fixed),
         xy=np.empty((0, 2), dtype=np.int64),
     )

@@ -67,7 +67,7 @@ class Regions:
         a, b = self.first_node[region], self.first_node[region + 1]
         rows = self.rows[self.first_row[region] : self.first_row[region + 1]]
         edges = slice(self.indptr[a], self.indptr[b])
-        apart = self.apart[a:b, a:b]
+        apart_indptr, apart_indices = self._apart(a, b)
         unit_cost, home, away = self._other_costs(region, rows)
         weights = problem.objective
         n = int(b - a)
@@ -84,8 +84,8 @@ class Regions:
             hi=problem.hi[rows],
             target=np.maximum(1, np.rint(problem.target[rows])).astype(np.int64),
             fixed=_local(self.fixed[a:b], rows),
-            apart_indptr=apart.indptr.astype(np.int64),
-            apart_indices=apart.indices.astype(np.int32),
+            apart_indptr=apart_indptr,
+            apart_indices=apart_indices,
             unit_cost=unit_cost,
             home=home if len(home) else np.full(n, -1, dtype=np.int32),
             away_cost=away if len(away) else np.zeros(n, dtype=np.int64),
@@ -95,6 +95,12 @@ class Regions:
             moment=moment,
             spread=spread,
         )
+
+    def _apart(self, a: int, b: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        if not self.apart.nnz:
+            return np.zeros(b - a + 1, dtype=np.int64), np.empty(0, dtype=np.int32)
+        own = self.apart[a:b, a:b]
+        return own.indptr.astype(np.int64), own.indices.astype(np.int32)
 
     def _units(self, region: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         units = np.flatnonzero(self.problem.nesting.region == region)

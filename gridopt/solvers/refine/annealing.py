@@ -15,7 +15,7 @@ from gridopt.solvers.table import Table, quantiles
 __all__ = ["Annealing", "Best"]
 
 FIRM = 1e6
-"""Price of a millionth of violation, in mean edge weights, once limits are hard."""
+"""Price of a millionth of violation, in typical changes, once limits are hard."""
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Annealing:
     Parameters
     ----------
     hot, cold : float
-        First and last temperature, in mean edge weights. Geometric between them.
+        First and last temperature, in units of what a move typically changes (`Table.scale`). Geometric between them.
     give, firm : float
         Price of one per cent of violation, in temperatures: at first, and at the end.
     bend : float
@@ -76,11 +76,11 @@ class Annealing:
         return int(max(1, min(64, n // self.nodes_per_group, k // 12)))
 
     def heat(self, fraction: float) -> float:
-        """Temperature after a fraction of the budget, in mean edge weights."""
+        """Temperature after a fraction of the budget, in units of what a move typically changes (`Table.scale`)."""
         return float(self.hot * (self.cold / self.hot) ** fraction)
 
     def strain(self, fraction: float) -> float:
-        """Price of a millionth of violation after a fraction of the budget, in mean edge weights."""
+        """Price of a millionth of violation after a fraction of the budget, in units of what a move typically changes (`Table.scale`)."""
         if fraction >= self.hard_from:
             return FIRM
         give = self.give * (self.firm / self.give) ** ((fraction / self.hard_from) ** self.bend)
@@ -103,7 +103,7 @@ class Annealing:
         n, k = len(table.fixed), len(table.limits.lo)
         if k < 2 or not len(table.csr.indices):
             return
-        scale = max(1.0, float(table.csr.weights.mean()))
+        scale = table.scale()
         table_q = quantiles()
         speed, round_number = 1e6, 0
         while not clock.expired():

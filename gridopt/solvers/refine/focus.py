@@ -88,7 +88,7 @@ class Focus:
         nodes = int(table.board.sizes[near].sum())
         groups.group_first[:2] = 0, nodes
         groups.chunk[:2] = 0, len(near)
-        scale = max(1.0, float(table.csr.weights.mean()))
+        scale = table.scale()
         steps = max(50, nodes * self.steps_per_node // self.rounds)
         streams = np.random.SeedSequence([seed, 77]).generate_state(self.rounds, np.uint64)
         q = quantiles()
