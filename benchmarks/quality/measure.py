@@ -47,8 +47,14 @@ class Figures:
 
 
 def measure(case: Case, labels: NDArray[np.int32]) -> Figures:
-    """Measure `labels`, int32 of shape (n,)."""
+    """
+    Measure `labels`, int32 of shape (n,).
+
+    Grids may come in another order than the case's rows, as gridopt numbers them by their first unit: a grid is held
+    against the limits of the region it lies in.
+    """
     k, n = case.n_grids, case.n_units
+    labels = _in_rows(case, labels)
     u, v = labels[case.edges[:, 0]], labels[case.edges[:, 1]]
     within = case.edges[u == v]
     matrix = sparse.csr_matrix((np.ones(len(within), np.int8), (within[:, 0], within[:, 1])), shape=(n, n))
@@ -67,3 +73,17 @@ def measure(case: Case, labels: NDArray[np.int32]) -> Figures:
         violation_over=int(np.ceil(above)),
         violation=int(np.ceil(above + below)),
     )
+
+
+def _in_rows(case: Case, labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Renumber grids so that each has a row of its own region; as they are where grids do not fit the regions."""
+    used, first = np.unique(labels, return_index=True)
+    lies_in = case.region[first]
+    if len(used) < case.n_grids or np.array_equal(lies_in, case.grid_region):
+        return labels
+    wanted, rows = np.argsort(lies_in, kind="stable"), np.argsort(case.grid_region, kind="stable")
+    if not np.array_equal(lies_in[wanted], case.grid_region[rows]):
+        return labels
+    row = np.empty(case.n_grids, dtype=np.int32)
+    row[wanted] = rows
+    return row[labels]

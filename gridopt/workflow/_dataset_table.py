@@ -194,7 +194,7 @@ TABLE: tuple[Entry, ...] = (
     _streets(300, 12, "0.1", "4ccc47c39252de48cbdc246cc5c487be181b769ec102c4a332d151b08fc7f03e"),
     _streets(2_000, 80, "0.05", "c2610ee291ed82a269ac9f302905face8b2cb254e44b17ef83c71eb8e1cc9494"),
     _streets(10_000, 400, "0.05", CITY_10000),
-    _streets(10_000, 1_500, "0.1", CITY_10000, "-nested", "households", parent="community"),
+    _streets(10_000, 1_000, "0.3", CITY_10000, "-nested", "households", parent="community"),
     Entry(
         About(
             "geodanet",

@@ -107,6 +107,17 @@ def test_figures_agree_with_the_rules(seed: int) -> None:
     assert figures.cut == go.Plan(problem, labels).problem.graph.cost[_cut_edges(problem, labels)].sum()
 
 
+def test_measure_holds_a_grid_against_the_limits_of_its_own_region() -> None:
+    """A heavy unit is a grid without limits; gridopt may number that grid first, last or between."""
+    path = go.Graph.from_edges(5, [(i, i + 1) for i in range(4)])
+    problem = go.build_problem(path, [2, 2, 90, 2, 2], n_grids=3, tolerance=0.1)
+    found = Case.from_problem(problem)
+    assert found.exempt.sum() == 1
+    for renumbered in ([0, 0, 1, 2, 2], [1, 1, 0, 2, 2], [0, 0, 2, 1, 1], [2, 2, 0, 1, 1]):
+        figures = measure(found, np.array(renumbered, dtype=np.int32))
+        assert (figures.over, figures.violation, figures.is_sound(3)) == (0.0, 0, True), renumbered
+
+
 def _cut_edges(problem: go.Problem, labels: np.ndarray) -> np.ndarray:
     return np.array([labels[u] != labels[v] for u, v in problem.graph.edges.tolist()])
 

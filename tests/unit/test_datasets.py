@@ -85,9 +85,9 @@ def test_geodanet_needs_no_files_and_no_network() -> None:
 
 
 def test_instances_state_their_problem() -> None:
-    nested = datasets.load("city-10000-1500-nested")
+    nested = datasets.load("city-10000-1000-nested")
     problem = nested.to_problem()
-    assert problem.n_grids == 1500
+    assert problem.n_grids == 1000
     assert len(problem.nesting.parents) == len(nested.layers["communities"])
     plain = datasets.load("plain-city-1000-40").to_problem(tolerance=0.1)
     target = plain.workload.sum() / 40
