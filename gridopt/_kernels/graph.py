@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from gridopt._kernels.jit import kernel
 
 __all__ = ["Csr", "draw", "group_parts", "label_pieces"]
 
@@ -23,7 +24,7 @@ class Csr(NamedTuple):
     weights: NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def draw(state):
     """Advance a splitmix64 `state` (uint64); return the new state and 64 random bits (Steele et al., OOPSLA 2014)."""
     state = state + GOLDEN
@@ -33,7 +34,7 @@ def draw(state):
     return state, z ^ (z >> S31)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def label_pieces(csr, labels, comp, queue):
     """
     Number the connected pieces of equally labelled nodes; return how many there are.
@@ -63,7 +64,7 @@ def label_pieces(csr, labels, comp, queue):
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def group_parts(csr, labels, sizes, n_groups, start, members, first, order, group_of, group_first, chunk):
     """
     Put parts into `n_groups` groups of about equally many nodes: a breadth-first tour of the parts, cut into chunks.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from gridopt._kernels.jit import helper, kernel
 
 __all__ = ["grow"]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def sift_down(heap, keys, size, at):
     """Move the part at position `at` of a heap of `size` parts, least key first, down to where it belongs."""
     item = heap[at]
@@ -25,7 +26,7 @@ def sift_down(heap, keys, size, at):
     heap[at] = item
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def push_around(csr, labels, u, part, heads, tails, nodes, following, used):
     """Append the free neighbours of `u` to the waiting line of `part`; return how many entries are used."""
     for e in range(csr.indptr[u], csr.indptr[u + 1]):
@@ -43,7 +44,7 @@ def push_around(csr, labels, u, part, heads, tails, nodes, following, used):
     return used
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def grow(csr, mass, share, labels, heads, tails, heap, keys, nodes, following):
     """
     Give every free node that some part can reach to a part, so that each part stays connected. O((n + m) log k).
@@ -65,9 +66,10 @@ def grow(csr, mass, share, labels, heads, tails, heap, keys, nodes, following):
         Number of nodes left free: those no part can reach.
     """
     n, k = labels.shape[0], share.shape[0]
-    keys[:] = 0.0
-    heads[:] = -1
-    tails[:] = -1
+    for p in range(k):
+        keys[p] = 0.0
+        heads[p] = -1
+        tails[p] = -1
     used, free = 0, 0
     for u in range(n):
         if labels[u] >= 0:
@@ -76,7 +78,7 @@ def grow(csr, mass, share, labels, heads, tails, heap, keys, nodes, following):
             free += 1
     for u in range(n):
         if labels[u] >= 0:
-            used = push_around(csr, labels, u, labels[u], heads, tails, nodes, following, used)
+            used = push_around(csr, labels, u, np.int64(labels[u]), heads, tails, nodes, following, used)
     size = 0
     for p in range(k):
         if heads[p] >= 0:
@@ -86,7 +88,7 @@ def grow(csr, mass, share, labels, heads, tails, heap, keys, nodes, following):
         if at < size:
             sift_down(heap, keys, size, at)
     while size > 0 and free > 0:
-        p = heap[0]
+        p = np.int64(heap[0])
         entry = heads[p]
         while entry >= 0 and labels[nodes[entry]] >= 0:
             entry = following[entry]
@@ -94,7 +96,7 @@ def grow(csr, mass, share, labels, heads, tails, heap, keys, nodes, following):
             size -= 1
             heap[0] = heap[size]
         else:
-            u = nodes[entry]
+            u = np.int64(nodes[entry])
             heads[p] = following[entry]
             if heads[p] < 0:
                 tails[p] = -1

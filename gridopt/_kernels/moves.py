@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from gridopt._kernels.jit import helper, kernel
 
 __all__ = ["Limits", "Terms", "local_gain", "part_price", "plan_price", "shift", "stays_connected", "tally"]
 
@@ -40,7 +41,7 @@ class Terms(NamedTuple):
     inertia: NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def local_gain(indptr, indices, weights, unit_cost, home, away_cost, labels, u, a, b):
     """Gain in cost (cut, unit costs, leaving home) when `u` moves from part `a` to part `b`. O(degree)."""
     gain = 0
@@ -57,7 +58,7 @@ def local_gain(indptr, indices, weights, unit_cost, home, away_cost, labels, u, 
     return gain
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def apart_gain(apart_indptr, apart_indices, labels, u, a, b):
     """How many broken `apart` pairs are mended (negative: broken) when `u` moves from part `a` to part `b`."""
     gain = 0
@@ -70,7 +71,7 @@ def apart_gain(apart_indptr, apart_indices, labels, u, a, b):
     return gain
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def part_violation(lo, hi, target, loads, p):
     """Violation of the limits of part `p`, in millionths of its targets. O(attributes)."""
     total = 0
@@ -83,7 +84,7 @@ def part_violation(lo, hi, target, loads, p):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def part_strain(lo, hi, rate, loads, p):
     """Violation of part `p` times the price of it, `rate` float64 (k, a) per work unit. O(attributes)."""
     total = 0.0
@@ -93,7 +94,7 @@ def part_strain(lo, hi, rate, loads, p):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def part_price(target, prices, loads, moments, p):
     """Cost of part `p` as a whole: deviation from its targets, and inertia. O(attributes)."""
     cost = 0
@@ -111,7 +112,7 @@ def part_price(target, prices, loads, moments, p):
     return cost
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def shift(workload, prices, inertia, labels, loads, sizes, moments, u, a, b):
     """Move `u` from part `a` to part `b` in labels, loads, sizes and moments (all written in place)."""
     labels[u] = b
@@ -126,12 +127,15 @@ def shift(workload, prices, inertia, labels, loads, sizes, moments, u, a, b):
             moments[b, c] += inertia[u, c]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def tally(limits, terms, labels, loads, sizes, moments):
     """Compute loads (k, a), sizes (k,) and moments (k, 4) of `labels` from scratch; all are overwritten. O(n)."""
-    loads[:] = 0
-    sizes[:] = 0
-    moments[:] = 0
+    for p in range(loads.shape[0]):
+        sizes[p] = 0
+        for c in range(loads.shape[1]):
+            loads[p, c] = 0
+        for c in range(4):
+            moments[p, c] = 0
     for u in range(labels.shape[0]):
         p = labels[u]
         sizes[p] += 1
@@ -142,7 +146,7 @@ def tally(limits, terms, labels, loads, sizes, moments):
                 moments[p, c] += terms.inertia[u, c]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def plan_price(csr, limits, terms, labels, loads, moments):
     """Return (violation, cost) of `labels` from scratch, given their tally. O(n + m)."""
     violation, cost = 0, 0
@@ -166,7 +170,7 @@ def plan_price(csr, limits, terms, labels, loads, moments):
     return violation, cost
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def find_root(parent, i):
     """Root of `i` in a union-find forest, halving paths on the way."""
     while parent[i] != i:
@@ -175,7 +179,7 @@ def find_root(parent, i):
     return i
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def stays_connected(indptr, indices, labels, u, part, seen, owner, queue, offset, parent, pending, stamp, limit):
     """
     Whether the neighbours of `u` in `part` reach each other inside `part` without `u`; `u` itself is not in question.

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
-
 from gridopt._kernels.graph import draw, group_parts
+from gridopt._kernels.jit import helper, kernel
 from gridopt._kernels.moves import MILLION, plan_price
 from gridopt._kernels.search import anneal
 
 __all__ = ["anneal_rounds"]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
+def copy_labels(source, target):
+    """Copy labels, element by element: slices compile the machinery of their error messages, too."""
+    for u in range(source.shape[0]):
+        target[u] = source[u]
+
+
+@kernel
 def anneal_rounds(
     csr,
     limits,
@@ -52,7 +57,7 @@ def anneal_rounds(
         Rows of `log` written, and steps made. The other parameters are those of `anneal`.
     """
     violation, cost = plan_price(csr, limits, terms, board.labels, board.loads, board.moments)
-    best[:] = board.labels
+    copy_labels(board.labels, best)
     log[0, 0], log[0, 1], log[0, 2], log[0, 3] = 0, 0, violation, cost
     rows, done = 1, 0
     group_parts(
@@ -98,7 +103,7 @@ def anneal_rounds(
         new_violation, new_cost = plan_price(csr, limits, terms, board.labels, board.loads, board.moments)
         if new_violation < violation or (new_violation == violation and new_cost < cost):
             violation, cost = new_violation, new_cost
-            best[:] = board.labels
+            copy_labels(board.labels, best)
             log[rows, 0], log[rows, 1], log[rows, 2], log[rows, 3] = r + 1, done, violation, cost
             rows += 1
     return rows, done

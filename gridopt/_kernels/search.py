@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from gridopt._kernels.graph import draw
+from gridopt._kernels.jit import helper, kernel
 from gridopt._kernels.moves import (
     apart_gain,
     local_gain,
@@ -61,7 +61,7 @@ class Scratch(NamedTuple):
     pending: NDArray[np.int32]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def is_border(indptr, indices, labels, group_of, group, u):
     """Whether `u` has a neighbour in another part of the same group."""
     for e in range(indptr[u], indptr[u + 1]):
@@ -71,7 +71,7 @@ def is_border(indptr, indices, labels, group_of, group, u):
     return False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def refresh(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count):
     """Put `u` into the border list of its group, or take it out; return the length of the list."""
     at = place[u]
@@ -89,18 +89,18 @@ def refresh(indptr, indices, labels, fixed, group_of, border, place, base, group
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def refresh_around(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count):
     """Refresh `u` and its neighbours in the same group; return the length of the border list."""
     count = refresh(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count)
     for e in range(indptr[u], indptr[u + 1]):
-        v = indices[e]
+        v = np.int64(indices[e])
         if group_of[labels[v]] == group:
             count = refresh(indptr, indices, labels, fixed, group_of, border, place, base, group, v, count)
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def fill_border(csr, labels, fixed, groups, scratch, group):
     """List the border nodes of `group`; return how many there are."""
     indptr, indices, group_of, members = csr.indptr, csr.indices, groups.group_of, groups.members
@@ -110,11 +110,13 @@ def fill_border(csr, labels, fixed, groups, scratch, group):
         p = groups.order[i]
         for j in range(groups.first[p], groups.first[p + 1]):
             place[members[j]] = -1
-            count = refresh(indptr, indices, labels, fixed, group_of, border, place, base, group, members[j], count)
+            count = refresh(
+                indptr, indices, labels, fixed, group_of, border, place, base, group, np.int64(members[j]), count
+            )
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def other_part(indptr, indices, labels, group_of, group, u, bits):
     """Edge of `u`, from a random one on, that leads to another part of `group`; -1 where there is none."""
     start, degree = indptr[u], indptr[u + 1] - indptr[u]
@@ -129,27 +131,27 @@ def other_part(indptr, indices, labels, group_of, group, u, bits):
     return -1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def wander(indptr, indices, labels, x, avoid, bits):
     """Walk up to three random steps from `x` inside its part, never onto `avoid`; return where it ends."""
     for _ in range(np.int64(bits & np.uint64(3))):
         bits = bits >> np.uint64(2)
         start, degree = indptr[x], indptr[x + 1] - indptr[x]
-        y = indices[start + np.int64((bits & LOW_12) * np.uint64(degree) >> S12)]
+        y = np.int64(indices[start + np.int64((bits & LOW_12) * np.uint64(degree) >> S12)])
         bits = bits >> S12
         if labels[y] == labels[x] and y != avoid:
             x = y
     return x
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def partner(indptr, indices, hi, labels, loads, sizes, fixed, group_of, group, u, a, b, x, bits):
     """
-    Second move that makes up for the load `u` carried from `a` to `b`: out of `b` if that is too full, else into `a`.
+    Second move, to make up for the load `u` carried from `a` to `b`: out of `b` if that is too full, else into `a`.
 
     `u` is already in `b`, next to `x` of `b`. Returns the node and the part to move it to, or (-1, -1).
     """
-    state, more = draw(bits)
+    _, more = draw(bits)
     full = False
     for c in range(loads.shape[1]):
         full |= loads[b, c] > hi[b, c]
@@ -158,16 +160,16 @@ def partner(indptr, indices, hi, labels, loads, sizes, fixed, group_of, group, u
         e = other_part(indptr, indices, labels, group_of, group, v, more)
         if e < 0 or fixed[v] >= 0 or v == u:
             return -1, -1
-        return v, labels[indices[e]]
+        return v, np.int64(labels[indices[e]])
     start, degree = indptr[u], indptr[u + 1] - indptr[u]
     e = start + np.int64((bits & LOW_12) * np.uint64(degree) >> S12)
     for _ in range(degree):
         if labels[indices[e]] == a:
-            y = wander(indptr, indices, labels, indices[e], u, bits >> S12)
+            y = wander(indptr, indices, labels, np.int64(indices[e]), u, bits >> S12)
             e = other_part(indptr, indices, labels, group_of, group, y, more)
             if e < 0:
                 return -1, -1
-            v = indices[e]
+            v = np.int64(indices[e])
             if fixed[v] >= 0 or v == u or sizes[labels[v]] == 1:
                 return -1, -1
             return v, a
@@ -177,7 +179,17 @@ def partner(indptr, indices, hi, labels, loads, sizes, fixed, group_of, group, u
     return -1, -1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
+def pair_price(lo, hi, rate, target, prices, loads, moments, whole, a, b):
+    """Price of violation of parts `a` and `b` (float), and their cost as wholes (int; 0 unless `whole`)."""
+    over = part_strain(lo, hi, rate, loads, a) + part_strain(lo, hi, rate, loads, b)
+    cost = 0
+    if whole:
+        cost = part_price(target, prices, loads, moments, a) + part_price(target, prices, loads, moments, b)
+    return over, cost
+
+
+@kernel
 def anneal(
     csr,
     limits,
@@ -256,72 +268,62 @@ def anneal(
             break
         done += 1
         state, bits = draw(state)
-        u = border[base + np.int64((bits >> S40) * np.uint64(count) >> S24)]
-        a = labels[u]
+        u = np.int64(border[base + np.int64((bits >> S40) * np.uint64(count) >> S24)])
+        a = np.int64(labels[u])
         if sizes[a] == 1:
             continue
-        x = indices[other_part(indptr, indices, labels, group_of, group, u, bits >> S28)]
-        b = labels[x]
+        x = np.int64(indices[other_part(indptr, indices, labels, group_of, group, u, bits >> S28)])
+        b = np.int64(labels[x])
         worst = heat * quantiles[np.int64(bits & LOW_12)]
         extra = -local_gain(indptr, indices, weights, unit_cost, home, away_cost, labels, u, a, b)
-        over = -(part_strain(lo, hi, rate, loads, a) + part_strain(lo, hi, rate, loads, b))
+        strain_0, cost_0 = pair_price(lo, hi, rate, target, prices, loads, moments, whole, a, b)
+        over = -strain_0
         if has_apart:
             over -= strain * apart_gain(apart_indptr, apart_indices, labels, u, a, b)
         if not whole and extra + over > worst + reach:
             continue
-        if whole:
-            extra -= part_price(target, prices, loads, moments, a) + part_price(target, prices, loads, moments, b)
         shift(workload, prices, inertia, labels, loads, sizes, moments, u, a, b)
-        over += part_strain(lo, hi, rate, loads, a) + part_strain(lo, hi, rate, loads, b)
-        if whole:
-            extra += part_price(target, prices, loads, moments, a) + part_price(target, prices, loads, moments, b)
-        if extra + over <= worst:
-            stamp += 1
-            if stays_connected(indptr, indices, labels, u, a, seen, owner, queue, base, parent, pending, stamp, nodes):
-                cost += extra
-                made += 1
-                count = refresh_around(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count)
-                continue
-        elif over > 0.0:
+        strain_1, cost_1 = pair_price(lo, hi, rate, target, prices, loads, moments, whole, a, b)
+        over += strain_1
+        extra += cost_1 - cost_0
+        v, c, d = -1, a, b
+        if extra + over > worst and over > 0.0:
             state, bits = draw(state)
             v, d = partner(indptr, indices, hi, labels, loads, sizes, fixed, group_of, group, u, a, b, x, bits)
-            if v >= 0 and sizes[labels[v]] > 1:
-                c = labels[v]
+            if v >= 0:
+                c = np.int64(labels[v])
+                if sizes[c] == 1:
+                    v = -1
+            if v >= 0:
                 extra -= local_gain(indptr, indices, weights, unit_cost, home, away_cost, labels, v, c, d)
-                over -= part_strain(lo, hi, rate, loads, c) + part_strain(lo, hi, rate, loads, d)
+                strain_0, cost_0 = pair_price(lo, hi, rate, target, prices, loads, moments, whole, c, d)
                 if has_apart:
                     over -= strain * apart_gain(apart_indptr, apart_indices, labels, v, c, d)
-                if whole:
-                    extra -= part_price(target, prices, loads, moments, c) + part_price(
-                        target, prices, loads, moments, d
-                    )
                 shift(workload, prices, inertia, labels, loads, sizes, moments, v, c, d)
-                over += part_strain(lo, hi, rate, loads, c) + part_strain(lo, hi, rate, loads, d)
-                if whole:
-                    extra += part_price(target, prices, loads, moments, c) + part_price(
-                        target, prices, loads, moments, d
-                    )
-                if extra + over <= worst:
-                    labels[v] = c
-                    stamp += 2
-                    ok = stays_connected(
-                        indptr, indices, labels, u, a, seen, owner, queue, base, parent, pending, stamp - 1, nodes
-                    )
-                    labels[v] = d
-                    if ok and stays_connected(
-                        indptr, indices, labels, v, c, seen, owner, queue, base, parent, pending, stamp, nodes
-                    ):
-                        cost += extra
-                        made += 1
-                        count = refresh_around(
-                            indptr, indices, labels, fixed, group_of, border, place, base, group, u, count
-                        )
-                        count = refresh_around(
-                            indptr, indices, labels, fixed, group_of, border, place, base, group, v, count
-                        )
-                        continue
+                strain_1, cost_1 = pair_price(lo, hi, rate, target, prices, loads, moments, whole, c, d)
+                over += strain_1 - strain_0
+                extra += cost_1 - cost_0
+        ok = extra + over <= worst
+        if ok:  # first `u` alone, then `v` after it: each step has to leave whole parts behind
+            stamp += 2
+            if v >= 0:
+                labels[v] = c
+            ok = stays_connected(indptr, indices, labels, u, a, seen, owner, queue, base, parent, pending, stamp, nodes)
+            if v >= 0:
+                labels[v] = d
+                ok = ok and stays_connected(
+                    indptr, indices, labels, v, c, seen, owner, queue, base, parent, pending, stamp + 1, nodes
+                )
+        if ok:
+            cost += extra
+            made += 1
+            count = refresh_around(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count)
+            if v >= 0:
+                count = refresh_around(indptr, indices, labels, fixed, group_of, border, place, base, group, v, count)
+        else:
+            if v >= 0:
                 shift(workload, prices, inertia, labels, loads, sizes, moments, v, d, c)
-        shift(workload, prices, inertia, labels, loads, sizes, moments, u, b, a)
+            shift(workload, prices, inertia, labels, loads, sizes, moments, u, b, a)
     out[group, 0] = cost
     out[group, 1] = made
     out[group, 2] = done

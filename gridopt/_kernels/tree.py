@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from gridopt._kernels.graph import draw
+from gridopt._kernels.jit import helper, kernel
 
 __all__ = ["Splitting", "split"]
 
@@ -29,7 +29,7 @@ class Splitting(NamedTuple):
     sub_cores: NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def grow_tree(csr, where, begin, end, root, queue, parent, bits):
     """
     Breadth-first tree of the nodes at ``where`` in ``[begin, end)``; neighbours are taken from a random one on.
@@ -55,7 +55,7 @@ def grow_tree(csr, where, begin, end, root, queue, parent, bits):
     return queue[tail - 1]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def rows_for(share, first, last, mass, total, least, most):
     """How many rows from `first` on fit `mass` of `total` best, within [`least`, `most`]; and by how much they miss."""
     whole = share[last] - share[first]
@@ -74,7 +74,7 @@ def rows_for(share, first, last, mass, total, least, most):
     return low, miss
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def best_edge(queue, parent, mass, core, sub_mass, sub_size, sub_cores, share, begin, end, first, last):
     """
     Tree edge that splits rows [`first`, `last`) best: near the middle where possible, and near a whole number of rows.
@@ -107,7 +107,7 @@ def best_edge(queue, parent, mass, core, sub_mass, sub_size, sub_cores, share, b
     return best, best_rows, best_miss
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@helper
 def mark_below(queue, parent, side, begin, end, top):
     """Set ``side`` (int8 (n,)) to 1 for nodes below the tree edge over `top`, to 0 for the rest."""
     for i in range(begin, end):
@@ -115,7 +115,7 @@ def mark_below(queue, parent, side, begin, end, top):
         side[u] = 1 if u == top or (i > begin and side[parent[u]] == 1) else 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def split(csr, mass, share, core, labels, work, stack, depth, seed, tries, most):
     """
     Halve connected sets of nodes along edges of breadth-first trees until each is one part; parts are never empty.
