@@ -7,11 +7,14 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import gridopt
+
+ROOT = Path(__file__).resolve().parent.parent
 
 HEAVY = ["numba", "geopandas", "ortools", "shapely", "pyogrio", "matplotlib", "networkx", "libpysal", "scipy", "pandas"]
 """Packages that cost time or memory to load: each is loaded by the first function that needs it."""
@@ -48,7 +51,9 @@ def _public() -> list[tuple[str, str, object]]:
 def test_importing_gridopt_loads_nothing_heavy_and_says_nothing() -> None:
     """A script that only wants one name must not wait for geopandas, nor find text on its stdout."""
     code = f"import sys, gridopt; print([m for m in {HEAVY!r} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+    )
     assert done.returncode == 0, done.stderr
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
@@ -59,7 +64,7 @@ def test_command_line_help_loads_nothing_heavy() -> None:
         "import sys\nfrom gridopt.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit as e:\n"
         f"    assert not e.code\nprint([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "solve" in done.stdout
     assert done.stderr.strip() == "[]"
@@ -73,6 +78,14 @@ def test_every_public_name_resolves() -> None:
         assert set(names) <= set(dir(module)), module.__name__
         for name in names:
             assert getattr(module, name) is not None, f"{module.__name__}.{name}"
+
+
+def test_the_version_is_one_everywhere() -> None:
+    """`gridopt.__version__` is the version of the distribution; the citation and the changelog name the same."""
+    version = gridopt.__version__
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## {version} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert 'attr = "gridopt.__version__"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
