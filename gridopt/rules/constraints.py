@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from gridopt.errors import Finding
 from gridopt.model import Problem, grid_ids
 from gridopt.model.graph import components
-from gridopt.rules.objective import MILLION
+from gridopt.rules.limits import MILLION, limits_of
 
-__all__ = ["broken_limits", "broken_locks", "broken_shape", "limits_of", "total_violation"]
-
-
-def limits_of(problem: Problem, labels: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """
-    Limits and target of each grid as labelled, shape (k, a): by row where grids have names, else by region.
-
-    Returns
-    -------
-    (lo, hi, target) : int64, int64, float64
-    """
-    rows = np.arange(problem.n_grids)
-    if problem.interchangeable:
-        used, first = np.unique(labels, return_index=True)
-        row_of_region = np.full(problem.nesting.n_regions, 0, dtype=np.int64)
-        row_of_region[problem.nesting.grid_region[::-1]] = rows[::-1]
-        rows[used] = row_of_region[problem.nesting.region[first]]
-    return problem.lo[rows], problem.hi[rows], problem.target[rows]
+__all__ = ["broken_limits", "broken_locks", "broken_shape", "total_violation"]
 
 
 def _loads(problem: Problem, labels: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gridopt.errors import InputError
+from gridopt.model import Problem
 
-__all__ = ["apportion", "fewest_grids", "limits_around", "most_grids"]
+__all__ = ["MILLION", "apportion", "fewest_grids", "limits_around", "limits_of", "most_grids", "rows_of"]
+
+MILLION = 1_000_000
+"""Violation and imbalance are counted in whole millionths of the target."""
 
 
 def limits_around(load: int, k: int, tolerance: Fraction) -> tuple[int, int]:
@@ -100,3 +108,26 @@ def apportion(n: int, shares: Sequence[float], least: Sequence[int], most: Seque
         if given[i] < most[i]:
             heapq.heappush(heap, (-shares[i] / (2 * given[i] + 1), i))
     return given
+
+
+def rows_of(problem: Problem, labels: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Row of the limits that binds each grid as labelled: its own where grids have names, else one of its region."""
+    rows = np.arange(problem.n_grids)
+    if problem.interchangeable:
+        used, first = np.unique(labels, return_index=True)
+        row_of_region = np.zeros(problem.nesting.n_regions, dtype=np.int64)
+        row_of_region[problem.nesting.grid_region[::-1]] = rows[::-1]
+        rows[used] = row_of_region[problem.nesting.region[first]]
+    return rows
+
+
+def limits_of(problem: Problem, labels: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """
+    Limits and target of each grid as labelled, shape (k, a): by row where grids have names, else by region.
+
+    Returns
+    -------
+    (lo, hi, target) : int64, int64, float64
+    """
+    rows = rows_of(problem, labels)
+    return problem.lo[rows], problem.hi[rows], problem.target[rows]

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from gridopt.errors import InputError
 from gridopt.model import Problem
+from gridopt.rules.limits import MILLION, rows_of
 
-__all__ = ["MILLION", "cost", "cost_by_term", "edge_prices", "inertia_xy"]
-
-MILLION = 1_000_000
+__all__ = ["cost", "cost_by_term", "edge_prices", "inertia_xy"]
 
 
 def cost(problem: Problem, labels: NDArray[np.int32]) -> int:
@@ -100,9 +99,10 @@ def _moved(problem: Problem, labels: NDArray[np.int32]) -> int:
 def _imbalance(problem: Problem, labels: NDArray[np.int32]) -> int:
     loads = np.zeros_like(problem.lo)
     np.add.at(loads, labels, problem.workload)
-    target = np.maximum(1, np.rint(problem.target)).astype(np.int64)
+    rows = rows_of(problem, labels)
+    target = np.maximum(1, np.rint(problem.target[rows])).astype(np.int64)
     each = np.abs(loads - target) * MILLION // target
-    return int(each[~problem.nesting.exempt].sum())
+    return int(each[~problem.nesting.exempt[rows]].sum())
 
 
 def _inertia(problem: Problem, labels: NDArray[np.int32]) -> int:

@@ -182,7 +182,7 @@ class _Work:
     def absorb_pockets(self) -> None:
         """Let pockets too light for a grid, or too many for the grids there are, join the heavy unit beside them."""
         heavy = np.array([reason == "heavy" for reason in self.alone_reason], dtype=bool)
-        if not heavy.any():
+        if not heavy.any() or not self.n_pieces:
             return
         u, v = self.graph.edges[:, 0], self.graph.edges[:, 1]
         ends = np.concatenate([np.column_stack([u, v]), np.column_stack([v, u])])
@@ -379,8 +379,8 @@ class _Work:
 
     def set_heavy_apart(self) -> bool:
         """Make units (or compounds) above the upper limit of their piece grids of their own; say whether any was."""
-        inside = (self.piece >= 0) & ~self.light[np.maximum(self.piece, 0)]
-        units = np.flatnonzero(inside)
+        units = np.flatnonzero(self.piece >= 0)
+        units = units[~self.light[self.piece[units]]]
         units = units[self.grids[self.piece[units]] > 1] if self.demand.band is None else units
         over = (self.cluster_load[self.cluster[units]] > self.hi[self.piece[units]]).any(axis=1)
         any_set = False

@@ -209,3 +209,9 @@ def test_apportionment_gives_everything_within_bounds_and_favours_the_heavy(shar
         for j in range(r):
             if shares[i] > shares[j]:
                 assert given_out[i] >= given_out[j]
+
+
+def test_nothing_but_heavy_units_is_a_plan_all_the_same():
+    problem = go.build_problem(path(2), [5, 7], band=(0, 3))
+    assert problem.nesting.reason == ("heavy", "heavy")
+    assert go.verify(problem, [0, 1]) == []
