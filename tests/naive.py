@@ -99,7 +99,7 @@ def random_piece(seed: int, n: int | None = None, k: int | None = None, attribut
     """
     A random connected piece: a path-like tree with some more edges, lognormal workload with zeros, limits of ±20 %.
 
-    `terms` may switch on ``fixed``, ``apart``, ``unit_cost``, ``home`` and give ``imbalance_weight``, ``inertia_weight``.
+    `terms` may switch on ``fixed``, ``apart``, ``unit_cost``, ``home``; give ``imbalance_weight``, ``inertia_weight``.
     """
     from gridopt.solvers.piece import Piece
 
@@ -117,7 +117,9 @@ def random_piece(seed: int, n: int | None = None, k: int | None = None, attribut
         near[u].append((v, w))
         near[v].append((u, w))
     flat = [pair for row in near for pair in sorted(row)]
-    load = np.array([[int(draw.lognormvariate(3, 0.8)) * (draw.random() < 0.9) for _ in range(attributes)] for _ in range(n)])
+    load = np.array(
+        [[int(draw.lognormvariate(3, 0.8)) * (draw.random() < 0.9) for _ in range(attributes)] for _ in range(n)]
+    )
     load[0] += 1
     target = np.maximum(1, np.rint(np.tile(load.sum(axis=0) / k, (k, 1)))).astype(np.int64)
     apart = sorted({tuple(sorted(draw.sample(range(n), 2))) for _ in range(2)}) if terms.get("apart") and n > 1 else []

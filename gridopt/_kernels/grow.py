@@ -88,7 +88,7 @@ def grow(csr, mass, share, labels, heads, tails, heap, keys, nodes, following):
         if at < size:
             sift_down(heap, keys, size, at)
     while size > 0 and free > 0:
-        p = np.int64(heap[0])
+        p = heap[0]
         entry = heads[p]
         while entry >= 0 and labels[nodes[entry]] >= 0:
             entry = following[entry]
@@ -96,7 +96,7 @@ def grow(csr, mass, share, labels, heads, tails, heap, keys, nodes, following):
             size -= 1
             heap[0] = heap[size]
         else:
-            u = np.int64(nodes[entry])
+            u = nodes[entry]
             heads[p] = following[entry]
             if heads[p] < 0:
                 tails[p] = -1

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numba import njit
 
-__all__ = ["helper", "kernel"]
+__all__ = ["helper", "inlined", "kernel"]
 
-kernel = njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
+_plain: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+
+kernel = njit(**_plain)
 """Called from Python and from kernels."""
-helper = njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=True)
+helper = njit(**(_plain | {"no_cpython_wrapper": True}))
 """Called from kernels only: saves compiling the way in from Python."""
+inlined = njit(**(_plain | {"no_cpython_wrapper": True, "forceinline": True}))
+"""The same, made part of each caller: for what is called millions of times a second with many arguments."""

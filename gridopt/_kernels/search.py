@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt._kernels.graph import draw
-from gridopt._kernels.jit import helper, kernel
+from gridopt._kernels.jit import helper, inlined, kernel
 from gridopt._kernels.moves import (
     apart_gain,
     local_gain,
@@ -158,7 +158,7 @@ def partner(indptr, indices, hi, labels, loads, sizes, fixed, group_of, group, u
     if full:
         v = wander(indptr, indices, labels, x, u, bits)
         e = other_part(indptr, indices, labels, group_of, group, v, more)
-        if e < 0 or fixed[v] >= 0 or v == u:
+        if e < 0 or fixed[v] >= 0 or v == u or sizes[b] == 1:
             return -1, -1
         return v, np.int64(labels[indices[e]])
     start, degree = indptr[u], indptr[u + 1] - indptr[u]
@@ -189,6 +189,46 @@ def pair_price(lo, hi, rate, target, prices, loads, moments, whole, a, b):
     return over, cost
 
 
+@inlined
+def carry(
+    indptr, indices, weights, unit_cost, home, away_cost, apart_indptr, apart_indices, strain, workload, inertia,
+    lo, hi, rate, target, prices, labels, loads, sizes, moments, u, a, b, most,
+):  # fmt: skip
+    """
+    Move `u` from part `a` to part `b` in place, unless its change surely exceeds `most`.
+
+    Returns whether it was moved, the change in cost (int) and that in the price of violation (float).
+    """
+    whole = prices[0] > 0 or prices[1] > 0
+    extra = -local_gain(indptr, indices, weights, unit_cost, home, away_cost, labels, u, a, b)
+    strain_0, cost_0 = pair_price(lo, hi, rate, target, prices, loads, moments, whole, a, b)
+    over = -strain_0
+    if apart_indices.shape[0] > 0:
+        over -= strain * apart_gain(apart_indptr, apart_indices, labels, u, a, b)
+    if not whole and extra + over > most:
+        return False, extra, over
+    shift(workload, prices, inertia, labels, loads, sizes, moments, u, a, b)
+    strain_1, cost_1 = pair_price(lo, hi, rate, target, prices, loads, moments, whole, a, b)
+    return True, extra + cost_1 - cost_0, over + strain_1
+
+
+@helper
+def leave_whole(indptr, indices, labels, u, a, v, c, d, seen, owner, queue, base, parent, pending, stamp, nodes):
+    """
+    Whether part `a` holds together without `u`, and then, where ``v >= 0``, part `c` without `v`.
+
+    Both are moved already, `v` from `c` to `d`; it is put back for the first question. Uses marks `stamp` and the next.
+    """
+    if v < 0:
+        return stays_connected(indptr, indices, labels, u, a, seen, owner, queue, base, parent, pending, stamp, nodes)
+    labels[v] = c
+    ok = stays_connected(indptr, indices, labels, u, a, seen, owner, queue, base, parent, pending, stamp, nodes)
+    labels[v] = d
+    return ok and stays_connected(
+        indptr, indices, labels, v, c, seen, owner, queue, base, parent, pending, stamp + 1, nodes
+    )
+
+
 @kernel
 def anneal(
     csr,
@@ -213,7 +253,7 @@ def anneal(
     Run `steps` proposals of simulated annealing on the parts of one group.
 
     A random border node of the group moves to a neighbouring part of the group. If that breaks a limit, a second move
-    is proposed with it: a swap, or the middle of a chain. What would break a part in pieces, or empty it, never happens.
+    is proposed with it: a swap, or the middle of a chain. No part is ever broken into pieces or emptied.
     Only nodes, parts and scratch of the group are written, and what is read of others never changes a decision: groups
     may run at the same time.
 
@@ -245,20 +285,11 @@ def anneal(
     labels, loads, sizes, moments = board.labels, board.loads, board.sizes, board.moments
     indptr, indices, weights = csr.indptr, csr.indices, csr.weights
     workload, lo, hi, target = limits.workload, limits.lo, limits.hi, limits.target
-    unit_cost, home, away_cost, prices, inertia = (
-        terms.unit_cost,
-        terms.home,
-        terms.away_cost,
-        terms.prices,
-        terms.inertia,
-    )
-    apart_indptr, apart_indices = terms.apart_indptr, terms.apart_indices
+    unit_cost, home, away_cost, prices = terms.unit_cost, terms.home, terms.away_cost, terms.prices
+    apart_indptr, apart_indices, inertia = terms.apart_indptr, terms.apart_indices, terms.inertia
     border, place, seen, owner, queue = scratch.border, scratch.place, scratch.seen, scratch.owner, scratch.queue
-    group_of = groups.group_of
-    base = groups.group_first[group]
+    group_of, base = groups.group_of, groups.group_first[group]
     parent, pending = scratch.parent[group], scratch.pending[group]
-    has_apart = apart_indices.shape[0] > 0
-    whole = prices[0] > 0 or prices[1] > 0
     nodes = groups.group_first[group + 1] - base
     count = fill_border(csr, labels, fixed, groups, scratch, group)
     cost, made, done = 0, 0, 0
@@ -275,46 +306,27 @@ def anneal(
         x = np.int64(indices[other_part(indptr, indices, labels, group_of, group, u, bits >> S28)])
         b = np.int64(labels[x])
         worst = heat * quantiles[np.int64(bits & LOW_12)]
-        extra = -local_gain(indptr, indices, weights, unit_cost, home, away_cost, labels, u, a, b)
-        strain_0, cost_0 = pair_price(lo, hi, rate, target, prices, loads, moments, whole, a, b)
-        over = -strain_0
-        if has_apart:
-            over -= strain * apart_gain(apart_indptr, apart_indices, labels, u, a, b)
-        if not whole and extra + over > worst + reach:
+        moved, extra, over = carry(
+            indptr, indices, weights, unit_cost, home, away_cost, apart_indptr, apart_indices, strain, workload,
+            inertia, lo, hi, rate, target, prices, labels, loads, sizes, moments, u, a, b, worst + reach,
+        )  # fmt: skip
+        if not moved:
             continue
-        shift(workload, prices, inertia, labels, loads, sizes, moments, u, a, b)
-        strain_1, cost_1 = pair_price(lo, hi, rate, target, prices, loads, moments, whole, a, b)
-        over += strain_1
-        extra += cost_1 - cost_0
         v, c, d = -1, a, b
         if extra + over > worst and over > 0.0:
             state, bits = draw(state)
             v, d = partner(indptr, indices, hi, labels, loads, sizes, fixed, group_of, group, u, a, b, x, bits)
             if v >= 0:
                 c = np.int64(labels[v])
-                if sizes[c] == 1:
-                    v = -1
-            if v >= 0:
-                extra -= local_gain(indptr, indices, weights, unit_cost, home, away_cost, labels, v, c, d)
-                strain_0, cost_0 = pair_price(lo, hi, rate, target, prices, loads, moments, whole, c, d)
-                if has_apart:
-                    over -= strain * apart_gain(apart_indptr, apart_indices, labels, v, c, d)
-                shift(workload, prices, inertia, labels, loads, sizes, moments, v, c, d)
-                strain_1, cost_1 = pair_price(lo, hi, rate, target, prices, loads, moments, whole, c, d)
-                over += strain_1 - strain_0
-                extra += cost_1 - cost_0
-        ok = extra + over <= worst
-        if ok:  # first `u` alone, then `v` after it: each step has to leave whole parts behind
-            stamp += 2
-            if v >= 0:
-                labels[v] = c
-            ok = stays_connected(indptr, indices, labels, u, a, seen, owner, queue, base, parent, pending, stamp, nodes)
-            if v >= 0:
-                labels[v] = d
-                ok = ok and stays_connected(
-                    indptr, indices, labels, v, c, seen, owner, queue, base, parent, pending, stamp + 1, nodes
-                )
-        if ok:
+                _, extra_2, over_2 = carry(
+                    indptr, indices, weights, unit_cost, home, away_cost, apart_indptr, apart_indices, strain, workload,
+                    inertia, lo, hi, rate, target, prices, labels, loads, sizes, moments, v, c, d, np.inf,
+                )  # fmt: skip
+                extra, over = extra + extra_2, over + over_2
+        stamp += 2
+        if extra + over <= worst and leave_whole(
+            indptr, indices, labels, u, a, v, c, d, seen, owner, queue, base, parent, pending, stamp, nodes
+        ):
             cost += extra
             made += 1
             count = refresh_around(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count)

@@ -21,6 +21,8 @@ __all__ = ["Campaign", "RegionOutcome"]
 
 PROOF_SHARE = 0.5
 """Share of a budget of seconds that is left to proofs, where they are wanted."""
+LEAST_PROOF_SECONDS, PROVABLE_NODES = 0.8, 80
+"""Regions that stay outside their limits are handed to the exact solver if they are small and so much time is left."""
 PROOF_SECONDS = 10.0
 """Seconds for the proof of a region where the budget is in steps."""
 
@@ -57,7 +59,6 @@ class Campaign:
     _cancel: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _done: dict[int, RegionOutcome] = field(default_factory=dict)
-    _error: list[BaseException] = field(default_factory=list)
 
     def run(self, start: NDArray[np.int32] | None) -> dict[int, RegionOutcome]:
         """
@@ -67,37 +68,34 @@ class Campaign:
         in the middle of a round.
         """
         self._clock = self.budget.start()
-        search = threading.Thread(target=self._search, args=(start,), name="gridopt-search", daemon=True)
-        search.start()
-        while search.is_alive():
-            try:
-                search.join(0.2)
-            except KeyboardInterrupt:
-                if self._cancel.is_set():
-                    raise
-                self.stopped = True
-                self._cancel.set()
-        if self._error:
-            raise self._error[0]
+        with ThreadPoolExecutor(1, thread_name_prefix="gridopt-search") as beside:
+            search = beside.submit(self._search, start)
+            while not search.done():
+                try:
+                    wait([search], timeout=0.2)
+                except KeyboardInterrupt:
+                    again = self._cancel.is_set()
+                    self.stopped = True
+                    self._cancel.set()
+                    if again:
+                        raise
+            search.result()
         self.seconds = self._clock.seconds()
         return self._done
 
     def _search(self, start: NDArray[np.int32] | None) -> None:
-        try:
-            sizes = self.regions.sizes()
-            self._total = max(1, int(sizes.sum()))
-            order = np.lexsort((self.regions.searched, -sizes))
-            with ThreadPoolExecutor(self.workers, thread_name_prefix="gridopt") as pool:
-                large = [int(self.regions.searched[i]) for i in order if self._is_large(int(sizes[i]))]
-                small = [int(self.regions.searched[i]) for i in order if not self._is_large(int(sizes[i]))]
-                self._left = self._total
-                for region in large:
-                    self._one(region, start, pool, 1)
-                self._side_by_side(small, start, pool)
-                self._again(pool)
-        except Exception as error:  # handed to the calling thread, which raises it
-            self._error.append(error)
-            self._cancel.set()
+        sizes = self.regions.sizes()
+        self._total = max(1, int(sizes.sum()))
+        order = np.lexsort((self.regions.searched, -sizes))
+        large = [int(self.regions.searched[i]) for i in order if self._is_large(int(sizes[i]))]
+        small = [int(self.regions.searched[i]) for i in order if not self._is_large(int(sizes[i]))]
+        self._left = self._total
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="gridopt") as pool:
+            for region in large:
+                self._one(region, start, pool, 1)
+            self._side_by_side(small, start, pool)
+            self._again(pool)
+            self._prove_broken()
 
     def _again(self, pool: Executor) -> None:
         """Spend what others left on regions that break their limits."""
@@ -113,6 +111,16 @@ class Campaign:
         for task in tasks:
             task.result()
 
+    def _prove_broken(self) -> None:
+        """Hand small regions that still break their limits to the exact solver, while seconds are left."""
+        for region, outcome in sorted(self._done.items()):
+            nodes = int(self.regions.first_node[region + 1] - self.regions.first_node[region])
+            left = self._clock.seconds_left()
+            if self.budget.seconds is None or left < LEAST_PROOF_SECONDS or self._cancel.is_set():
+                return
+            if outcome.violation and outcome.status == "open" and nodes <= PROVABLE_NODES:
+                self._done[region] = self._proved(self.regions.piece(region), outcome, Budget(left), self.workers)
+
     def _retry(self, region: int, nodes: int, steps: int | None) -> None:
         before = self._done[region]
         budget = self._share(nodes, self.workers)
@@ -122,8 +130,9 @@ class Campaign:
         budget = Budget(budget.seconds, steps)
         seed = self.seed + 104_729 * region + 1
         outcome = solve_piece(piece, budget, seed, self.effort, before.labels, None, self._watch)
-        trace = [(before.steps + s, t, c, v) for s, t, c, v in outcome.trace if (v, c) < (before.violation, before.cost)]
-        if outcome.labels is None or (outcome.violation, outcome.cost) >= (before.violation, before.cost):
+        was = before.violation, before.cost
+        trace = [(before.steps + step, when, c, v) for step, when, c, v in outcome.trace if (v, c) < was]
+        if outcome.labels is None or (outcome.violation, outcome.cost) >= was:
             found = replace(before, steps=before.steps + outcome.steps)
         else:
             found = replace(
@@ -138,7 +147,7 @@ class Campaign:
             self._done[region] = found
 
     def _is_large(self, nodes: int) -> bool:
-        return nodes >= 4 * self.effort.annealing.nodes_per_group and nodes * self.workers > self._total
+        return nodes >= self.effort.annealing.nodes_per_group // 4 and nodes * self.workers > self._total
 
     def _side_by_side(self, regions: list[int], start: NDArray[np.int32] | None, pool: Executor) -> None:
         """Search regions at the same time, the largest first, few waiting: each is given its share when it begins."""
@@ -153,11 +162,17 @@ class Campaign:
             future.result()
 
     def _one(self, region: int, start: NDArray[np.int32] | None, pool: Executor | None, lanes: int) -> None:
-        piece = self.regions.piece(region)
-        budget = self._share(piece.n_nodes, lanes)
-        local = None if start is None else self.regions.local_labels(region, start)
-        outcome = solve_piece(piece, budget, self.seed + 104_729 * region, self.effort, local, pool, self._watch)
-        self._finish(region, piece, outcome, budget)
+        finished = False
+        try:
+            piece = self.regions.piece(region)
+            budget = self._share(piece.n_nodes, lanes)
+            local = None if start is None else self.regions.local_labels(region, start)
+            outcome = solve_piece(piece, budget, self.seed + 104_729 * region, self.effort, local, pool, self._watch)
+            self._finish(region, piece, outcome, budget)
+            finished = True
+        finally:
+            if not finished:  # an error, perhaps of the callback: the other regions need not go on
+                self._cancel.set()
 
     def _share(self, nodes: int, lanes: int) -> Budget:
         """Share of the budget for a region of `nodes` nodes, where `lanes` regions are searched at once."""
@@ -200,17 +215,17 @@ class Campaign:
             simple_bound(piece),
         )
         if self.prove and not self._cancel.is_set():
-            found = self._proved(piece, found, budget)
+            found = self._proved(piece, found, budget, self.workers if len(self.regions.searched) == 1 else 1)
         with self._lock:
             self._done[region] = found
 
-    def _proved(self, piece: Piece, found: RegionOutcome, budget: Budget) -> RegionOutcome:
+    def _proved(self, piece: Piece, found: RegionOutcome, budget: Budget, workers: int) -> RegionOutcome:
         """Hand the region to the exact solver; keep what it proves, and its plan where that is better."""
         from gridopt.solvers.exact import prove_piece
 
         seconds = PROOF_SECONDS if budget.seconds is None else max(0.5, budget.seconds)
         began = time.perf_counter()
-        proof = prove_piece(piece, start=found.labels, seconds=seconds, workers=self.workers, seed=self.seed)
+        proof = prove_piece(piece, start=found.labels, seconds=seconds, workers=workers, seed=self.seed)
         labels, violation, cost = found.labels, found.violation, found.cost
         trace = found.trace
         if proof.labels is not None:

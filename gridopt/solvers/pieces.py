@@ -36,12 +36,15 @@ class Effort:
         Share of a budget the first annealing takes; the rest mends limits or polishes.
     small : int
         Pieces of at most so many nodes are annealed from several constructions.
+    mended_whole : int
+        Pieces of at most so many nodes are annealed anew where limits stay broken; larger ones only around the breaks.
     """
 
-    annealing: Annealing = Annealing()
+    annealing: Annealing = Annealing()  # noqa: RUF009
     steps_per_node: int = 20_000
-    first_share: float = 0.95
+    first_share: float = 0.93
     small: int = 400
+    mended_whole: int = 5000
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,27 +110,23 @@ def solve_piece(
     cycle = 0
     while not clock.expired():
         spent = _cycle(table, clock, seed + 7919 * cycle, best, annealing, effort, pool, stop)
+        table.put(best.labels)
         if not spent or stop():
             break
-        table.put(best.labels)
         if best.violation:
-            _mend(table, clock, seed + 7919 * cycle, best, stop)
-        annealing = _next(effort.annealing, best.violation, cycle)
+            Focus()(table, clock, seed + 7919 * cycle, best, stop)
+            table.put(best.labels)
+        mend = best.violation > 0 and piece.n_nodes <= effort.mended_whole
+        annealing = _next(effort.annealing, mend, cycle)
         cycle += 1
     return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
 
 
-def _next(annealing: Annealing, violation: int, cycle: int) -> Annealing:
-    """Parameters of the next cycle: mend limits where they are broken, else polish."""
-    if violation:
-        return replace(annealing, hot=annealing.cold * (2.0 + cycle % 3), give=2.0, firm=1000.0)
+def _next(annealing: Annealing, mend: bool, cycle: int) -> Annealing:
+    """Parameters of the next cycle: look for other plans within limits, or polish the best plan."""
+    if mend:
+        return replace(annealing, hot=annealing.cold * (2.0 + cycle % 3), give=0.5, firm=1000.0, bend=1.0)
     return replace(annealing, hot=annealing.cold, cold=annealing.cold / 3, hard_from=0.0)
-
-
-def _mend(table: Table, clock: Clock, seed: int, best: Best, stop: Callable[[], bool]) -> None:
-    """Anneal around what is broken, in the best plan; leaves the best plan on the table."""
-    Focus()(table, clock, seed, best, stop)
-    table.put(best.labels)
 
 
 def _cycle(
@@ -143,7 +142,7 @@ def _cycle(
     """Anneal once, for a share of what is left of the budget; return whether any step was made."""
     before = clock.steps
     left = clock.steps_left()
-    share = effort.first_share if clock.fraction() < 0.5 else 1.0
+    share = effort.first_share if clock.fraction() < 0.5 else 0.5 if best.violation else 1.0
     part = Budget(
         None if clock.budget.seconds is None else clock.seconds_left() * share,
         None if left is None else max(1, int(left * share)),

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gridopt._validate import nearest_names
 from gridopt.errors import Finding, InputError, InternalError
@@ -284,8 +283,7 @@ def _bound(problem: Problem, regions: Regions, outcomes: dict[int, RegionOutcome
     bounds = [o.bound for o in outcomes.values()]
     if any(b is None for b in bounds):
         return None
-    constant = regions.constant_cost(None)
-    return None if constant is None else int(sum(b for b in bounds if b is not None)) + constant
+    return int(sum(b for b in bounds if b is not None)) + regions.constant_cost(None)
 
 
 def _trace(regions: Regions, outcomes: dict[int, RegionOutcome], cost: int, violation: int, bound: int | None) -> Trace:

@@ -99,7 +99,6 @@ class Table:
         violation, cost = plan_price(self.csr, self.limits, self.terms, board.labels, board.loads, board.moments)
         return int(violation), int(cost)
 
-
     def scale(self) -> float:
         """
         What a move typically changes: the mean edge weight, and the mean change of the other terms over some moves.

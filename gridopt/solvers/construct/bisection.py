@@ -33,7 +33,7 @@ class Bisection:
     visits_per_call: int = 20_000_000
 
     def __call__(self, piece: Piece, seed: int) -> NDArray[np.int32] | None:
-        """Return contiguous labels with exactly k parts that honour `fixed`; None where fixed nodes cannot be joined."""
+        """Return contiguous labels with exactly k parts that honour `fixed`; None where that cannot be."""
         from gridopt._kernels.graph import Csr
         from gridopt._kernels.tree import Splitting, split
 

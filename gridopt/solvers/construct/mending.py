@@ -79,7 +79,7 @@ def _seed_missing(piece: Piece, labels: NDArray[np.int32], core: NDArray[np.int3
 
 
 def _far_end(piece: Piece, labels: NDArray[np.int32], core: NDArray[np.int32], part: int) -> int:
-    """Return the free node of `part` reached last from a core, or from any node: a search never needs it to pass through."""
+    """Return the free node of `part` that a search reaches last: the rest holds together without it."""
     nodes = np.flatnonzero(labels == part)
     bound = nodes[core[nodes] >= 0]
     line = [int(u) for u in (bound if len(bound) else nodes[:1])]

@@ -132,10 +132,10 @@ class Regions:
         unit_cost = none[0]
         if has_cost:
             unit_cost = np.zeros((n, k), dtype=np.int64)
-            np.add.at(unit_cost, node, price * problem.unit_cost[np.ix_(units, rows)])
+            np.add.at(unit_cost, node, price * np.asarray(problem.unit_cost)[np.ix_(units, rows)])
         if not has_home:
             return unit_cost, none[1], none[2]
-        home_of_unit = _local(problem.incumbent[units], rows)
+        home_of_unit = _local(np.asarray(problem.incumbent)[units], rows)
         mass = moved * problem.workload[units, 0]
         home = np.full(n, -1, dtype=np.int32)
         home[node] = home_of_unit
@@ -149,14 +149,14 @@ class Regions:
         return unit_cost, none[1], none[2]
 
     def local_labels(self, region: int, labels: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Labels of the nodes of a region from labels of units: the part of each node's first unit, -1 where foreign."""
+        """Return the part of the first unit of each node of a region; -1 where its label is foreign."""
         units, node = self._units(region)
         rows = self.rows[self.first_row[region] : self.first_row[region + 1]]
         found = np.full(int(self.first_node[region + 1] - self.first_node[region]), -1, dtype=np.int32)
         found[node[::-1]] = _local(labels[units], rows)[::-1]
         return found
 
-    def constant_cost(self, labels: NDArray[np.int32] | None) -> int | None:
+    def constant_cost(self, labels: NDArray[np.int32] | None) -> int:
         """
         Cost no search of a region touches: edges between regions, unit costs and inertia of regions of one grid, and
         units whose grid in the plan in force lies elsewhere.
@@ -164,7 +164,7 @@ class Regions:
         Parameters
         ----------
         labels : ndarray of int32, shape (n,), or None
-            A plan; without one, None is returned where the cost depends on it (units may change region or grid names).
+            A plan, where there is one: its names of the grids of regions of one grid.
         """
         problem = self.problem
         region, graph = problem.nesting.region, problem.graph
@@ -173,8 +173,8 @@ class Regions:
         total = int(price[region[u] != region[v]].sum())
         alone = np.diff(self.first_row)[region] == 1
         if labels is None:
-            labels = np.empty(problem.n_units, dtype=np.int32)
-            labels[alone] = self.rows[self.first_row[region[alone]]]
+            labels = np.zeros(problem.n_units, dtype=np.int32)
+            labels[alone] = self.rows[self.first_row[region[alone]]].astype(np.int32)
         weights = problem.objective
         rest = np.flatnonzero(alone)
         if weights.get("unit_cost") and problem.unit_cost is not None:
@@ -230,7 +230,7 @@ class Regions:
                 used, first = np.unique(labels, return_index=True)
                 rank = np.empty(len(rows), dtype=np.int64)
                 rank[used[np.argsort(first)]] = np.arange(len(used))
-                labels = rank[labels]
+                rows = rows[rank]
             of_node[a:b] = rows[labels]
         return of_node[self.node_of].astype(np.int32)
 

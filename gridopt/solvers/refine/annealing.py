@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,8 @@ class Annealing:
     hard_from : float
         Fraction of the budget from which on nothing that adds to violation is accepted.
     nodes_per_group : int
-        Parts are annealed in groups of about so many nodes.
+        Parts are annealed in groups of about so many nodes; pieces of a quarter of that or more in two groups at least.
+        Nothing crosses the border of a group in a round: few large groups find better plans than many small ones.
     rounds : int
         Rounds of a budget; a new grouping in each.
     """
@@ -68,19 +70,20 @@ class Annealing:
     firm: float = 300.0
     hard_from: float = 0.99
     bend: float = 3.0
-    nodes_per_group: int = 1250
+    nodes_per_group: int = 4000
     rounds: int = 150
 
     def n_groups(self, n: int, k: int) -> int:
         """Return how many groups a piece of `n` nodes and `k` parts is annealed in; never depends on the workers."""
-        return int(max(1, min(64, n // self.nodes_per_group, k // 12)))
+        fewest = 2 if n >= self.nodes_per_group // 4 else 1
+        return int(max(1, min(64, max(fewest, n // self.nodes_per_group), k // 12)))
 
     def heat(self, fraction: float) -> float:
-        """Temperature after a fraction of the budget, in units of what a move typically changes (`Table.scale`)."""
+        """Temperature after a fraction of the budget, in typical changes."""
         return float(self.hot * (self.cold / self.hot) ** fraction)
 
     def strain(self, fraction: float) -> float:
-        """Price of a millionth of violation after a fraction of the budget, in units of what a move typically changes (`Table.scale`)."""
+        """Price of a millionth of violation after a fraction of the budget, in typical changes."""
         if fraction >= self.hard_from:
             return FIRM
         give = self.give * (self.firm / self.give) ** ((fraction / self.hard_from) ** self.bend)
@@ -95,9 +98,7 @@ class Annealing:
         pool: Executor | None = None,
         watch: Callable[[], bool] | None = None,
     ) -> None:
-        """
-        Anneal the plan on `table` until the clock expires or `watch` says stop; better plans are offered to `best`.
-        """
+        """Anneal the plan on `table` until the clock expires or `watch` says stop; `best` takes better plans."""
         from gridopt._kernels.graph import group_parts
 
         n, k = len(table.fixed), len(table.limits.lo)
@@ -121,7 +122,9 @@ class Annealing:
             steps = self._round_steps(n, clock, speed)
             first = table.groups.group_first
             quota = [max(1, int(steps * (first[g + 1] - first[g]) // n)) for g in range(table.n_groups)]
-            streams = np.random.SeedSequence([seed, round_number]).generate_state(table.n_groups, np.uint64)
+            streams = (
+                np.random.SeedSequence([seed, round_number]).generate_state(table.n_groups, np.uint64).astype(np.uint64)
+            )
             began = clock.seconds()
             _anneal_groups(table, table_q, quota, streams, heat, strain, pool)
             table.stamp += 2 * max(quota) + 2
@@ -148,12 +151,12 @@ def _anneal_groups(
     table: Table,
     table_q: NDArray[np.float64],
     quota: list[int],
-    streams: NDArray[np.uint64],
+    streams: NDArray[Any],
     heat: float,
     strain: float,
     pool: Executor | None,
 ) -> None:
-    """Anneal each group for its share of steps, side by side where there is a pool; the outcome does not depend on it."""
+    """Anneal each group for its share of steps, side by side where there is a pool: the outcome is the same."""
     from gridopt._kernels.search import anneal
 
     def run(g: int) -> None:

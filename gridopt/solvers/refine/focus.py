@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ class Focus:
     ----------
     annealing : Annealing
         Temperatures and the price of violation; cooler than a search from scratch.
+    gives : tuple of float
+        ``give`` of the annealing, in turn: low for heavy nodes that have to pass through full parts.
     least_parts : int
         Parts in the first neighbourhood.
     growth : float
@@ -40,10 +42,11 @@ class Focus:
     """
 
     annealing: Annealing = Annealing(hot=0.5, cold=0.2, give=1.0, firm=1000.0, bend=1.0)  # noqa: RUF009
+    gives: tuple[float, ...] = (1.0, 0.3, 0.1)
     least_parts: int = 8
     growth: float = 1.5
     rounds: int = 16
-    steps_per_node: int = 600
+    steps_per_node: int = 300
     tries: int = 40
 
     def __call__(
@@ -60,7 +63,8 @@ class Focus:
                 return
             kept, was = table.board.labels.copy(), table.price()
             near = _around(table, int(bad[attempt % len(bad)]), min(k, int(wanted)))
-            self._anneal(table, near, clock, seed + attempt)
+            give = self.gives[(attempt // max(1, len(bad))) % len(self.gives)]
+            self._anneal(table, near, clock, seed + attempt, replace(self.annealing, give=give))
             now = table.price()
             if now < was:
                 best.offer(table.board.labels, *now, clock)
@@ -68,13 +72,13 @@ class Focus:
             else:
                 table.put(kept)
                 failures += 1
-                if failures % max(1, min(len(bad), 4)) == 0:
+                if failures % (len(self.gives) * min(len(bad), 4)) == 0:
                     wanted *= self.growth
             attempt += 1
             if watch is not None and watch():
                 return
 
-    def _anneal(self, table: Table, near: NDArray[np.int64], clock: Clock, seed: int) -> None:
+    def _anneal(self, table: Table, near: NDArray[np.int64], clock: Clock, seed: int, annealing: Annealing) -> None:
         """Anneal the parts `near` as one group; nothing else moves."""
         from gridopt._kernels.search import anneal
 
@@ -94,7 +98,7 @@ class Focus:
         q = quantiles()
         for r in range(self.rounds):
             fraction = r / self.rounds
-            heat, strain = scale * self.annealing.heat(fraction), scale * self.annealing.strain(fraction)
+            heat, strain = scale * annealing.heat(fraction), scale * annealing.strain(fraction)
             table.rate[:] = strain * 1e6 / table.limits.target
             anneal(
                 table.csr, table.limits, table.terms, table.fixed, table.board, groups, table.scratch, q, 0,
@@ -107,7 +111,7 @@ class Focus:
 def _broken_parts(table: Table) -> NDArray[np.int64]:
     """Parts outside their limits, or holding nodes that should be apart; ascending."""
     loads, limits, labels = table.board.loads, table.limits, table.board.labels
-    bad = ((loads > limits.hi) | (loads < limits.lo)).any(axis=1)
+    bad = np.asarray(((loads > limits.hi) | (loads < limits.lo)).any(axis=1))
     if len(table.terms.apart_indices):
         rows = np.repeat(np.arange(len(labels)), np.diff(table.terms.apart_indptr))
         same = labels[rows] == labels[table.terms.apart_indices]

@@ -71,7 +71,11 @@ def test_connected_without_a_node_is_what_removing_it_shows(seed):
         while todo:
             v = todo.pop()
             reached.add(v)
-            todo += [x for x in piece.indices[piece.indptr[v] : piece.indptr[v + 1]] if without[x] == comp[u] and x not in reached]
+            todo += [
+                x
+                for x in piece.indices[piece.indptr[v] : piece.indptr[v + 1]]
+                if without[x] == comp[u] and x not in reached
+            ]
         found = stays_connected(
             piece.indptr, piece.indices, labels, u, labels[u], seen, owner, queue, 0, room[0], room[1], u + 1, n
         )

@@ -34,9 +34,7 @@ def test_groups_side_by_side_find_the_same_as_one_after_the_other():
     piece = naive.random_piece(7, n=2000, k=120)
     annealing = Annealing(nodes_per_group=300)
     with ThreadPoolExecutor(3) as pool:
-        found = [
-            solve_piece(piece, Budget(steps=100_000), 1, pool=used).labels.tolist() for used in (None, pool)
-        ]
+        found = [solve_piece(piece, Budget(steps=100_000), 1, pool=used).labels.tolist() for used in (None, pool)]
         groups = annealing.n_groups(2000, 120)
         outcomes = []
         for used in (None, pool):
