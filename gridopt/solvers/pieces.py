@@ -21,6 +21,10 @@ from gridopt.solvers.table import Table
 __all__ = ["Effort", "Outcome", "solve_piece"]
 
 
+SECONDS_FOR_MENDING, MOST_FOR_MENDING = 0.15, 0.15
+"""Short budgets keep so many seconds back, at most this share, to mend what breaks limits after the first annealing."""
+
+
 @dataclass(frozen=True)
 class Effort:
     """
@@ -143,6 +147,8 @@ def _cycle(
     before = clock.steps
     left = clock.steps_left()
     share = effort.first_share if clock.fraction() < 0.5 else 0.5 if best.violation else 1.0
+    if clock.budget.seconds is not None and share == effort.first_share:
+        share = min(share, 1.0 - min(MOST_FOR_MENDING, SECONDS_FOR_MENDING / clock.budget.seconds))
     part = Budget(
         None if clock.budget.seconds is None else clock.seconds_left() * share,
         None if left is None else max(1, int(left * share)),

@@ -27,8 +27,9 @@ class Focus:
     ----------
     annealing : Annealing
         Temperatures and the price of violation; cooler than a search from scratch.
-    gives : tuple of float
-        ``give`` of the annealing, in turn: low for heavy nodes that have to pass through full parts.
+    moods : tuple of (float, float)
+        ``hot`` and ``give`` of the annealing, in turn: hot and yielding for heavy nodes that have to leave a part by a
+        dear border, into parts that are full.
     least_parts : int
         Parts in the first neighbourhood.
     growth : float
@@ -42,7 +43,7 @@ class Focus:
     """
 
     annealing: Annealing = Annealing(hot=0.5, cold=0.2, give=1.0, firm=1000.0, bend=1.0)  # noqa: RUF009
-    gives: tuple[float, ...] = (1.0, 0.3, 0.1)
+    moods: tuple[tuple[float, float], ...] = ((0.5, 1.0), (1.0, 0.3), (2.0, 0.05))
     least_parts: int = 8
     growth: float = 1.5
     rounds: int = 16
@@ -63,8 +64,8 @@ class Focus:
                 return
             kept, was = table.board.labels.copy(), table.price()
             near = _around(table, int(bad[attempt % len(bad)]), min(k, int(wanted)))
-            give = self.gives[(attempt // max(1, len(bad))) % len(self.gives)]
-            self._anneal(table, near, clock, seed + attempt, replace(self.annealing, give=give))
+            hot, give = self.moods[(attempt // max(1, len(bad))) % len(self.moods)]
+            self._anneal(table, near, clock, seed + attempt, replace(self.annealing, hot=hot, give=give))
             now = table.price()
             if now < was:
                 best.offer(table.board.labels, *now, clock)
@@ -72,7 +73,7 @@ class Focus:
             else:
                 table.put(kept)
                 failures += 1
-                if failures % (len(self.gives) * min(len(bad), 4)) == 0:
+                if failures % (len(self.moods) * min(len(bad), 4)) == 0:
                     wanted *= self.growth
             attempt += 1
             if watch is not None and watch():

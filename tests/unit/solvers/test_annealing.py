@@ -9,6 +9,7 @@ from gridopt.solvers.budget import Budget
 from gridopt.solvers.construct.bisection import Bisection
 from gridopt.solvers.pieces import solve_piece
 from gridopt.solvers.refine.annealing import Annealing, Best
+from gridopt.solvers.refine.focus import Focus
 from gridopt.solvers.table import Table
 from tests import naive
 
@@ -65,3 +66,56 @@ def test_budget_shares_and_clocks():
     assert Budget(seconds=2, steps=10).share(0.5) == Budget(1.0, 5)
     assert np.isinf(Budget().start().seconds_left())
     assert not Budget().start().expired()
+
+
+def test_focus_moves_only_what_surrounds_a_broken_part():
+    piece = naive.random_piece(11, n=400, k=40)
+    table = Table(piece, Bisection()(piece, 1))
+    best = Best(table.board.labels.copy(), *table.price())
+    Annealing()(table, Budget(steps=400_000).start(), 1, best)
+    table.put(best.labels)
+    before, violation = best.labels.copy(), best.violation
+    clock = Budget(steps=200_000).start()
+    Focus()(table, clock, 2, best)
+    assert (best.violation, naive.is_contiguous(piece, best.labels)) <= (violation, True)
+    if violation == 0:
+        assert clock.steps == 0
+        donor = int(np.bincount(before).argmax())  # break one part: its heaviest neighbour swallows a node
+        border = [u for u in range(400) if before[u] != donor and donor in before[_near(piece, u)]]
+        broken = _moved(piece, before, border, donor)
+        table.put(broken)
+        hurt = Best(broken.copy(), *table.price())
+        was = hurt.violation
+        Focus()(table, Budget(steps=2_000_000).start(), 3, hurt)
+        assert hurt.violation < was
+        assert naive.is_contiguous(piece, hurt.labels)
+
+
+def _near(piece, u):
+    return piece.indices[piece.indptr[u] : piece.indptr[u + 1]]
+
+
+def _moved(piece, labels, nodes, part):
+    """Labels with the first of `nodes` in `part` that breaks a limit and leaves all parts whole."""
+    for u in nodes:
+        moved = labels.copy()
+        moved[u] = part
+        if naive.is_contiguous(piece, moved) and naive.violation(piece, moved):
+            return moved
+    raise AssertionError("no such node")
+
+
+def test_ctrl_c_ends_the_search_with_a_sound_plan():
+    import _thread
+    import threading
+
+    import gridopt as go
+    from tests.conftest import lattice
+
+    go.compile()
+    problem = go.build_problem(lattice(40, 40), workload=np.ones(1600), n_grids=40, tolerance=0.3)
+    threading.Timer(0.8, _thread.interrupt_main).start()
+    result = go.solve(problem, seconds=30)
+    assert result.timings["search"] < 10
+    assert "stopped" in result.reason
+    assert result.plan is not None
