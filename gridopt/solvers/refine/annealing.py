@@ -71,7 +71,7 @@ class Annealing:
     hard_from: float = 0.99
     bend: float = 3.0
     nodes_per_group: int = 4000
-    rounds: int = 150
+    rounds: int = 100
 
     def n_groups(self, n: int, k: int) -> int:
         """Return how many groups a piece of `n` nodes and `k` parts is annealed in; never depends on the workers."""
