@@ -120,6 +120,9 @@ def solve(
 
     timings = {"compile": compile()}
     regions = decompose(problem)
+    if any(f.severity == "error" for f in regions.findings):
+        reason = str(next(f for f in regions.findings if f.severity == "error"))
+        return request.result(Status.NO_PLAN, reason, began, timings, exceptions=regions.findings + exceptions)
     timings["prepare"] = time.perf_counter() - began - timings["compile"]
     campaign = Campaign(regions, request.budget(), seed, request.n_workers(), EFFORTS[effort], prove, on_progress)
     outcomes = campaign.run(initial)

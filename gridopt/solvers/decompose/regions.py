@@ -312,8 +312,15 @@ def _compounds(problem: Problem) -> tuple[NDArray[np.int64], list[Finding]]:
         added: list[int] = []
         while True:
             members = np.flatnonzero(key == key[root])
-            path = _joining_path(problem, members)
+            path = _joining_path(problem, members, _barred(problem, key, members))
             if path is None:
+                break
+            if not path:
+                ids = tuple(problem.graph.ids[members[:5]].tolist())
+                cure = (
+                    "Its units do not touch, and no path joins them past units fixed elsewhere or kept apart from it."
+                )
+                findings.append(Finding("compound-not-joined", "error", ids, len(members), None, cure))
                 break
             for unit in path:
                 key[key == key[unit]] = key[root]
@@ -325,8 +332,25 @@ def _compounds(problem: Problem) -> tuple[NDArray[np.int64], list[Finding]]:
     return key, findings
 
 
-def _joining_path(problem: Problem, members: NDArray[np.int64]) -> list[int] | None:
-    """Units strictly between two pieces of `members` on a shortest path in their region; None where it is one piece."""
+def _barred(problem: Problem, key: NDArray[np.int64], members: NDArray[np.int64]) -> set[int]:
+    """Units that cannot share a grid with `members`: their compound is fixed elsewhere, or kept apart from these."""
+    own = set(problem.fixed[members].tolist()) - {-1}
+    barred = np.zeros(len(key), dtype=bool)
+    if own:
+        barred[(problem.fixed >= 0) & ~np.isin(problem.fixed, sorted(own))] = True
+    inside = np.zeros(len(key), dtype=bool)
+    inside[members] = True
+    for p, q in ((0, 1), (1, 0)):
+        barred[problem.apart[inside[problem.apart[:, p]], q]] = True
+    return set(np.flatnonzero(np.isin(key, np.unique(key[barred])) & ~inside).tolist())
+
+
+def _joining_path(problem: Problem, members: NDArray[np.int64], barred: set[int]) -> list[int] | None:
+    """
+    Units strictly between two pieces of `members` on a shortest path in their region, past `barred` units.
+
+    None where it is one piece already; empty where there is no path.
+    """
     graph, region = problem.graph, problem.nesting.region
     mine = set(members.tolist())
 
@@ -348,7 +372,7 @@ def _joining_path(problem: Problem, members: NDArray[np.int64]) -> list[int] | N
     while line:
         unit = line.popleft()
         for other in neighbours(unit):
-            if other in before:
+            if other in before or other in barred:
                 continue
             before[other] = unit
             if other in mine:
@@ -358,4 +382,4 @@ def _joining_path(problem: Problem, members: NDArray[np.int64]) -> list[int] | N
                     unit = before[unit]
                 return path
             line.append(other)
-    return None
+    return []

@@ -65,3 +65,23 @@ def test_costs_of_a_piece_and_the_constant_make_the_cost_of_the_plan():
         inside = sum(Table(regions.piece(r), regions.local_labels(r, labels)).price()[1] for r in parts)
         assert inside + regions.constant_cost(labels) == cost(problem, labels)
         assert regions.constant_cost(None) == regions.constant_cost(labels)
+
+
+def test_path_that_joins_a_compound_goes_around_what_may_not_share_its_grid():
+    graph = lattice(3, 3)
+    near = dict(workload=np.ones(9), n_grids=2, tolerance=0.9)
+    apart = go.build_problem(graph, **near, locks=go.Locks(together=[[3, 5]], apart=[[3, 4]]))
+    joined = decompose(apart)
+    assert joined.node_of[4] != joined.node_of[3] == joined.node_of[5]
+    assert [f.code for f in joined.findings] == ["compound-joined"]
+    fixed = go.build_problem(graph, **near, locks=go.Locks(together=[[3, 5]], fixed={3: 0, 4: 1}))
+    assert decompose(fixed).node_of[4] != decompose(fixed).node_of[3]
+    assert go.solve(fixed, steps=20_000).status == "FEASIBLE"
+
+
+def test_compound_that_nothing_can_join_is_no_plan(path6):
+    locks = go.Locks(together=[["b", "d"]], apart=[["b", "c"]])
+    problem = go.build_problem(path6, workload=[1] * 6, n_grids=3, tolerance=0.9, locks=locks)
+    result = go.solve(problem, steps=100)
+    assert result.plan is None
+    assert result.status in ("NO_PLAN", "INFEASIBLE")
