@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gridopt.errors import InternalError
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.decompose.regions import Regions
 from gridopt.solvers.piece import Piece
@@ -23,8 +24,8 @@ PROOF_SHARE = 0.5
 """Share of a budget of seconds that is left to proofs, where they are wanted."""
 LEAST_PROOF_SECONDS, PROVABLE_NODES = 0.8, 80
 """Regions that stay outside their limits are handed to the exact solver if they are small and so much time is left."""
-PROOF_SECONDS = 10.0
-"""Seconds for the proof of a region where the budget is in steps."""
+PROOF_SECONDS, PROOF_EFFORT = 60.0, 10.0
+"""Seconds, and the solver's own deterministic seconds, for the proof of a region where the budget is in steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,8 +225,16 @@ class Campaign:
         from gridopt.solvers.exact import prove_piece
 
         seconds = PROOF_SECONDS if budget.seconds is None else max(0.5, budget.seconds)
+        effort = PROOF_EFFORT if budget.seconds is None else None
         began = time.perf_counter()
-        proof = prove_piece(piece, start=found.labels, seconds=seconds, workers=workers, seed=self.seed)
+        proof = prove_piece(
+            piece,
+            start=found.labels,
+            seconds=seconds,
+            workers=1 if effort else workers,
+            seed=self.seed,
+            deterministic_seconds=effort,
+        )
         labels, violation, cost = found.labels, found.violation, found.cost
         trace = found.trace
         if proof.labels is not None:
@@ -237,7 +246,10 @@ class Campaign:
         bounds = [b for b in (found.bound, proof.bound) if b is not None]
         status = {"optimal": "optimal", "infeasible": "infeasible"}.get(proof.status, "open")
         if status == "infeasible" and labels is not None and violation == 0:
-            status = "open"
+            raise InternalError(f"region {found.region} was proved to have no plan, but has one: {proof.reason}")
+        reason = proof.reason
+        if status == "infeasible":
+            reason += _relaxation(piece, labels, seconds, effort, self.seed)
         return RegionOutcome(
             found.region,
             labels,
@@ -248,8 +260,19 @@ class Campaign:
             found.first,
             max(bounds) if bounds else None,
             status,
-            proof.reason,
+            reason,
         )
+
+
+def _relaxation(piece: Piece, start: NDArray[np.int32] | None, seconds: float, effort: float | None, seed: int) -> str:
+    """Say how far the limits have to give way before some plan keeps them, as far as that is known."""
+    from gridopt.solvers.exact import least_violation
+
+    nearest = least_violation(piece, start=start, seconds=seconds / 2, seed=seed, deterministic_seconds=effort)
+    if nearest.cost is None:
+        return ""
+    proved = "" if nearest.status == "optimal" else " that was found"
+    return f" Widen the limits: the nearest plan{proved} misses them by {nearest.cost / 1e4:.4g} % of a target in all."
 
 
 def price_of(piece: Piece, labels: NDArray[np.int32]) -> tuple[int, int]:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridopt._validate import nearest_names
 from gridopt.errors import Finding, InputError, InternalError
 from gridopt.model import Plan, Problem
 from gridopt.model.result import Result, Status, Step, Trace
 from gridopt.rules.check import check
-from gridopt.rules.constraints import total_violation
+from gridopt.rules.constraints import broken_limits, total_violation
 from gridopt.rules.objective import cost as cost_of
 from gridopt.rules.verify import labels_from, verify
 from gridopt.solvers.budget import Budget
@@ -119,15 +120,52 @@ def solve(
     from gridopt.solvers.warm import compile
 
     timings = {"compile": compile()}
-    regions = decompose(problem)
+    order = _order_by_id(problem)
+    arranged = problem if order is None else problem.reordered(order)
+    regions = decompose(arranged)
     if any(f.severity == "error" for f in regions.findings):
         reason = str(next(f for f in regions.findings if f.severity == "error"))
         return request.result(Status.NO_PLAN, reason, began, timings, exceptions=regions.findings + exceptions)
     timings["prepare"] = time.perf_counter() - began - timings["compile"]
     campaign = Campaign(regions, request.budget(), seed, request.n_workers(), EFFORTS[effort], prove, on_progress)
+    if initial is not None:
+        initial = _rows_of_start(arranged, initial if order is None else initial[order])
     outcomes = campaign.run(initial)
     timings["search"] = campaign.seconds
-    return _judge(request, problem, regions, campaign, outcomes, exceptions + regions.findings, began, timings)
+    told = exceptions + regions.findings
+    return _judge(request, problem, order, regions, campaign, outcomes, told, began, timings)
+
+
+def _order_by_id(problem: Problem) -> NDArray[np.int64] | None:
+    """Order of the units by id, None where they are in that order: the search must not depend on the order of rows."""
+    ids = problem.graph.ids
+    if (ids[:-1] <= ids[1:]).all():
+        return None
+    return np.argsort(ids, kind="stable")
+
+
+def _rows_of_start(problem: Problem, labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """
+    Grid of each unit in a plan to start from, -1 where its region has no grid left for it.
+
+    Where grids are interchangeable, the labels of each region are given its grids in the order they are seen, however
+    the plan numbered them.
+    """
+    if not problem.interchangeable:
+        return labels
+    k, nesting = problem.n_grids, problem.nesting
+    pair = nesting.region.astype(np.int64) * k + labels
+    seen, first, inverse = np.unique(pair, return_index=True, return_inverse=True)
+    region = seen // k
+    order = np.lexsort((first, region))
+    starts = np.searchsorted(region, np.arange(nesting.n_regions))
+    rank = np.empty(len(seen), dtype=np.int64)
+    rank[order] = np.arange(len(seen)) - starts[region[order]]
+    rows = np.argsort(nesting.grid_region, kind="stable")
+    counts = np.bincount(nesting.grid_region, minlength=nesting.n_regions)
+    at = np.minimum((np.cumsum(counts) - counts)[region] + rank, k - 1)
+    row = np.where(rank < counts[region], rows[at], -1)
+    return row[inverse].astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -198,6 +236,7 @@ def _versions() -> dict[str, str]:
 def _judge(
     request: _Request,
     problem: Problem,
+    order: NDArray[np.int64] | None,
     regions: Regions,
     campaign: Campaign,
     outcomes: dict[int, RegionOutcome],
@@ -209,19 +248,21 @@ def _judge(
     refuted = [o for o in outcomes.values() if o.status == "infeasible"]
     without = [r for r, o in outcomes.items() if o.labels is None]
     if refuted and not problem.soft:
-        found = tuple(_about_region(problem, o.region, "infeasible-region", o.reason) for o in refuted)
+        found = tuple(_about_region(regions.problem, o.region, "infeasible-region", o.reason) for o in refuted)
         reason = f"No plan exists: {refuted[0].reason}"
         return request.result(Status.INFEASIBLE, reason, began, timings, exceptions=found + exceptions)
     if without:
         cure = "Units fixed to one grid are kept apart by those of another: review the fixed units."
-        found = tuple(_about_region(problem, r, "no-contiguous-plan", cure) for r in without)
+        found = tuple(_about_region(regions.problem, r, "no-contiguous-plan", cure) for r in without)
         reason = f"No contiguous plan was found for {len(without)} regions: {cure}"
         return request.result(Status.NO_PLAN, reason, began, timings, exceptions=found + exceptions)
     labels = regions.stitch({r: o.labels for r, o in outcomes.items() if o.labels is not None})
+    if order is not None:
+        labels = labels[np.argsort(order)]
     plan = Plan(problem, labels).canonical()
-    broken = verify(plan.problem, plan.labels)
-    violation, cost = total_violation(plan.problem, plan.labels), cost_of(plan.problem, plan.labels)
-    _compare(plan, broken, violation, cost, regions, outcomes)
+    broken = verify(problem, plan.labels)
+    violation, cost = total_violation(problem, plan.labels), cost_of(problem, plan.labels)
+    _compare(plan, broken, violation, cost, regions, outcomes, order)
     proved = all(o.status == "optimal" for o in outcomes.values())
     bound = _bound(problem, regions, outcomes) if not violation else None
     if proved and not broken:
@@ -238,7 +279,7 @@ def _judge(
         cost=cost,
         bound=bound,
         trace=_trace(regions, outcomes, cost, violation, bound if status is Status.OPTIMAL else None),
-        exceptions=tuple(broken) + exceptions,
+        exceptions=tuple(broken) + _missed_wishes(plan) + exceptions,
     )
 
 
@@ -257,26 +298,39 @@ def _status(problem: Problem, broken: list[Finding], violation: int, proved: boo
     return Status.FEASIBLE, f"Contiguous, and every grid is within its limits.{ended}"
 
 
+def _missed_wishes(plan: Plan) -> tuple[Finding, ...]:
+    """Grids of a soft problem outside their limits, as warnings."""
+    if not plan.problem.soft:
+        return ()
+    return tuple(f._replace(severity="warning") for f in broken_limits(plan.problem, plan.labels))
+
+
 def _about_region(problem: Problem, region: int, code: str, cure: str) -> Finding:
     units = np.flatnonzero(problem.nesting.region == region)
     return Finding(code, "error", tuple(problem.graph.ids[units[:5]].tolist()), len(units), None, cure)
 
 
 def _compare(
-    plan: Plan, broken: list[Finding], violation: int, cost: int, regions: Regions, outcomes: dict[int, RegionOutcome]
+    plan: Plan,
+    broken: list[Finding],
+    violation: int,
+    cost: int,
+    regions: Regions,
+    outcomes: dict[int, RegionOutcome],
+    order: NDArray[np.int64] | None,
 ) -> None:
     """Raise InternalError where the judges and the search disagree about the plan."""
     shape = [f for f in broken if f.code not in ("under-limit", "over-limit", "not-apart")]
     if shape:
         raise InternalError(f"the search returned an unsound plan: {shape[0]}", broken)
-    claimed = sum(o.violation for o in outcomes.values())
+    claimed = sum(o.violation for o in outcomes.values()) + regions.violation_alone()
     apart = sum(f.code == "not-apart" for f in broken)
     if claimed == 0 and (broken and not plan.problem.soft):
         raise InternalError(f"the search took an unsound plan for sound: {broken[0]}", broken)
     if not apart and claimed != violation:
         raise InternalError(f"the search counted a violation of {claimed} millionths, the rules {violation}.")
     outside = cost - sum(o.cost for o in outcomes.values())
-    fixed_part = regions.constant_cost(plan.labels)
+    fixed_part = regions.constant_cost(plan.labels if order is None else plan.labels[order])
     if outside != fixed_part:
         raise InternalError(f"the search counted a cost of {cost - outside + fixed_part}, the rules {cost}.")
 

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from gridopt.errors import Finding
 from gridopt.model import Problem
+from gridopt.rules.limits import MILLION
 from gridopt.rules.objective import edge_prices, inertia_xy
 from gridopt.solvers.piece import Piece
 
@@ -189,6 +190,17 @@ class Regions:
         if weights.get("imbalance"):
             total += weights["imbalance"] * self._imbalance_alone()
         return total
+
+    def violation_alone(self) -> int:
+        """Violation of regions of one grid, which no search can mend, in millionths of their targets."""
+        problem = self.problem
+        alone = np.flatnonzero(np.diff(self.first_row) == 1)
+        rows = self.rows[self.first_row[alone]]
+        loads = np.zeros((problem.nesting.n_regions, problem.n_attributes), dtype=np.int64)
+        np.add.at(loads, problem.nesting.region, problem.workload)
+        excess = np.maximum(0, np.maximum(loads[alone] - problem.hi[rows], problem.lo[rows] - loads[alone]))
+        target = np.maximum(1, np.rint(problem.target[rows])).astype(np.int64)
+        return int((excess * MILLION // target).sum())
 
     def _inertia_alone(self, units: NDArray[np.int64]) -> int:
         region, mass = self.problem.nesting.region[units], self.problem.workload[units, 0]
