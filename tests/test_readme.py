@@ -81,7 +81,7 @@ def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
 def _gridopt(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run the command line of this source tree, in a process of its own."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "gridopt.cli", *arguments]
+    command = [sys.executable, "-m", "gridopt", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
 
 

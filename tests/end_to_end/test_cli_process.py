@@ -17,7 +17,7 @@ from gridopt.rules.verify import verify
 from tests.end_to_end.towns import squares, town
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-GRIDOPT = [sys.executable, "-m", "gridopt.cli"]
+GRIDOPT = [sys.executable, "-m", "gridopt"]
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 

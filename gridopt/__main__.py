@@ -1,4 +1,4 @@
-"""``python -m gridopt.cli``."""
+"""``python -m gridopt``: the command line."""
 
 from gridopt.cli import main
 
