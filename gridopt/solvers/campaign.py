@@ -24,6 +24,12 @@ PROOF_SHARE = 0.5
 """Share of a budget of seconds that is left to proofs, where they are wanted."""
 LEAST_PROOF_SECONDS, PROVABLE_NODES = 0.8, 80
 """Regions that stay outside their limits are handed to the exact solver if they are small and so much time is left."""
+BROKEN_EFFORT, MOST_BROKEN = 2.0, 20
+"""Where the budget is in steps: deterministic seconds for each such region, and how many of them are handed over."""
+SECONDS_AFTER_STOP = 1.5
+"""Seconds a stopped search may still take to bring its plan within limits."""
+HELD_BACK = 0.15
+"""Share of a budget of seconds that small regions leave to the exact solver, in case they need it."""
 PROOF_SECONDS, PROOF_EFFORT = 60.0, 10.0
 """Seconds, and the solver's own deterministic seconds, for the proof of a region where the budget is in steps."""
 
@@ -97,6 +103,8 @@ class Campaign:
             self._side_by_side(small, start, pool)
             self._again(pool)
             self._prove_broken()
+            if self.stopped:
+                self._mend_after_stop()
 
     def _again(self, pool: Executor) -> None:
         """Spend what others left on regions that break their limits."""
@@ -113,14 +121,41 @@ class Campaign:
             task.result()
 
     def _prove_broken(self) -> None:
-        """Hand small regions that still break their limits to the exact solver, while seconds are left."""
+        """Hand small regions that still break their limits to the exact solver, while the budget lasts."""
+        tried = 0
         for region, outcome in sorted(self._done.items()):
             nodes = int(self.regions.first_node[region + 1] - self.regions.first_node[region])
-            left = self._clock.seconds_left()
-            if self.budget.seconds is None or left < LEAST_PROOF_SECONDS or self._cancel.is_set():
+            if not outcome.violation or outcome.status != "open" or nodes > PROVABLE_NODES or self._cancel.is_set():
+                continue
+            left = None if self.budget.seconds is None else self._clock.seconds_left()
+            if tried == MOST_BROKEN if left is None else left < LEAST_PROOF_SECONDS:
                 return
-            if outcome.violation and outcome.status == "open" and nodes <= PROVABLE_NODES:
-                self._done[region] = self._proved(self.regions.piece(region), outcome, Budget(left), self.workers)
+            tried += 1
+            effort = BROKEN_EFFORT if left is None else None
+            self._done[region] = self._proved(self.regions.piece(region), outcome, Budget(left), self.workers, effort)
+
+    def _mend_after_stop(self) -> None:
+        """Spend a moment more on regions that break limits when the search is stopped: a sound plan is worth it."""
+        began = time.perf_counter()
+        for region, before in sorted(self._done.items()):
+            left = SECONDS_AFTER_STOP - (time.perf_counter() - began)
+            if not before.violation or before.labels is None or left < 0.01:
+                continue
+            seed = self.seed + 104_729 * region + 2
+            found = solve_piece(self.regions.piece(region), Budget(left), seed, self.effort, before.labels)
+            if found.labels is not None and (found.violation, found.cost) < (before.violation, before.cost):
+                last = before.trace[-1][1] if before.trace else 0.0
+                self._done[region] = replace(
+                    before,
+                    labels=found.labels,
+                    violation=found.violation,
+                    cost=found.cost,
+                    trace=[
+                        *before.trace,
+                        (before.steps + found.steps, last + SECONDS_AFTER_STOP - left, found.cost, found.violation),
+                    ],
+                    steps=before.steps + found.steps,
+                )
 
     def _retry(self, region: int, nodes: int, steps: int | None) -> None:
         before = self._done[region]
@@ -182,7 +217,7 @@ class Campaign:
             left, self._left = self._left, self._left - nodes
         seconds = None
         if self.budget.seconds is not None:
-            hold = PROOF_SHARE if self.prove else 1.0
+            hold = PROOF_SHARE if self.prove else 1.0 - HELD_BACK if nodes <= PROVABLE_NODES else 1.0
             seconds = max(1e-3, self._clock.seconds_left() * hold * min(1.0, lanes * nodes / max(1, left)))
         return Budget(seconds, steps)
 
@@ -213,19 +248,23 @@ class Campaign:
             outcome.trace,
             outcome.steps,
             outcome.first,
-            simple_bound(piece),
+            None if region in self.regions.narrowed else simple_bound(piece),
         )
         if self.prove and not self._cancel.is_set():
-            found = self._proved(piece, found, budget, self.workers if len(self.regions.searched) == 1 else 1)
+            workers = self.workers if len(self.regions.searched) == 1 else 1
+            found = self._proved(piece, found, budget, workers, PROOF_EFFORT if budget.seconds is None else None)
         with self._lock:
             self._done[region] = found
 
-    def _proved(self, piece: Piece, found: RegionOutcome, budget: Budget, workers: int) -> RegionOutcome:
+    def _proved(
+        self, piece: Piece, found: RegionOutcome, budget: Budget, workers: int, effort: float | None
+    ) -> RegionOutcome:
         """Hand the region to the exact solver; keep what it proves, and its plan where that is better."""
         from gridopt.solvers.exact import prove_piece
 
-        seconds = PROOF_SECONDS if budget.seconds is None else max(0.5, budget.seconds)
-        effort = PROOF_EFFORT if budget.seconds is None else None
+        if found.region in self.regions.narrowed:
+            return replace(found, reason="A compound was joined by a path, so nothing is proved.")
+        seconds = PROOF_SECONDS if budget.seconds is None else max(0.05, self._clock.seconds_left())
         began = time.perf_counter()
         proof = prove_piece(
             piece,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class Regions:
         Regions with several grids.
     findings : tuple of Finding
         Compounds that had to be joined.
+    narrowed : frozenset of int
+        Regions in which a compound was joined: their pieces leave out plans, so nothing is proved by them.
     """
 
     problem: Problem
@@ -52,6 +55,7 @@ class Regions:
     workload: NDArray[np.int64]
     fixed: NDArray[np.int32]
     apart: sparse.csr_matrix
+    narrowed: frozenset[int]
 
     def sizes(self) -> NDArray[np.int64]:
         """Nodes of each region that is searched."""
@@ -258,11 +262,11 @@ def decompose(problem: Problem) -> Regions:
     """
     Contract compounds, price edges and sort everything by region. O((n + m) log n), for all regions at once.
 
-    A compound that is not connected inside its region takes the units of shortest paths between its pieces along, and
-    a finding says so.
+    A compound that is not connected inside its region takes the units of the lightest paths between its pieces along,
+    and a finding says so.
     """
     n, region = problem.n_units, problem.nesting.region.astype(np.int64)
-    key, findings = _compounds(problem)
+    key, findings, narrowed = _compounds(problem)
     _, first, cluster = np.unique(region * n + key, return_index=True, return_inverse=True)
     smallest = np.full(len(first), n, dtype=np.int64)
     np.minimum.at(smallest, cluster, np.arange(n))
@@ -299,6 +303,7 @@ def decompose(problem: Problem) -> Regions:
         workload=workload,
         fixed=fixed,
         apart=apart,
+        narrowed=narrowed,
     )
 
 
@@ -309,14 +314,20 @@ def _symmetric(u: NDArray[np.int64], v: NDArray[np.int64], weight: NDArray[np.in
     return matrix
 
 
-def _compounds(problem: Problem) -> tuple[NDArray[np.int64], list[Finding]]:
-    """Key of the compound of each unit: equal keys are one node. Compounds in pieces are joined by shortest paths."""
+def _compounds(problem: Problem) -> tuple[NDArray[np.int64], list[Finding], frozenset[int]]:
+    """
+    Key of the compound of each unit: equal keys are one node. Compounds in pieces are joined by the lightest paths.
+
+    Also returned are what there is to tell, and the regions in which something was joined.
+    """
     n = problem.n_units
     key = np.arange(n, dtype=np.int64)
     bound = np.flatnonzero(problem.together >= 0)
     findings: list[Finding] = []
+    narrowed: set[int] = set()
     if not len(bound):
-        return key, findings
+        return key, findings, frozenset()
+    share = (problem.workload / np.maximum(problem.workload.sum(axis=0), 1)).mean(axis=1)
     _, first, compound = np.unique(problem.together[bound], return_index=True, return_inverse=True)
     key[bound] = bound[first][compound]
     for c in range(len(first)):
@@ -324,7 +335,7 @@ def _compounds(problem: Problem) -> tuple[NDArray[np.int64], list[Finding]]:
         added: list[int] = []
         while True:
             members = np.flatnonzero(key == key[root])
-            path = _joining_path(problem, members, _barred(problem, key, members))
+            path = _joining_path(problem, share, members, _barred(problem, key, members))
             if path is None:
                 break
             if not path:
@@ -339,9 +350,10 @@ def _compounds(problem: Problem) -> tuple[NDArray[np.int64], list[Finding]]:
             added += path
         if added:
             ids = tuple(problem.graph.ids[members[:5]].tolist())
-            cure = f"Its units do not touch: {len(added)} units of shortest paths between them go along."
+            cure = f"Its units do not touch: {len(added)} units of the lightest paths between them go along."
             findings.append(Finding("compound-joined", "warning", ids, len(members), None, cure))
-    return key, findings
+            narrowed.add(int(problem.nesting.region[root]))
+    return key, findings, frozenset(narrowed)
 
 
 def _barred(problem: Problem, key: NDArray[np.int64], members: NDArray[np.int64]) -> set[int]:
@@ -357,11 +369,14 @@ def _barred(problem: Problem, key: NDArray[np.int64], members: NDArray[np.int64]
     return set(np.flatnonzero(np.isin(key, np.unique(key[barred])) & ~inside).tolist())
 
 
-def _joining_path(problem: Problem, members: NDArray[np.int64], barred: set[int]) -> list[int] | None:
+def _joining_path(
+    problem: Problem, share: NDArray[np.float64], members: NDArray[np.int64], barred: set[int]
+) -> list[int] | None:
     """
-    Units strictly between two pieces of `members` on a shortest path in their region, past `barred` units.
+    Units strictly between two pieces of `members` on the lightest path in their region, past `barred` units.
 
-    None where it is one piece already; empty where there is no path.
+    None where it is one piece already; empty where there is no path. Dijkstra's algorithm; of paths of one weight the
+    one with fewest units is taken.
     """
     graph, region = problem.graph, problem.nesting.region
     mine = set(members.tolist())
@@ -379,19 +394,21 @@ def _joining_path(problem: Problem, members: NDArray[np.int64], barred: set[int]
                 line.append(other)
     if len(piece) == len(mine):
         return None
-    before = dict.fromkeys(sorted(piece), -1)
-    line = deque(before)
-    while line:
-        unit = line.popleft()
+    heap = [(0.0, 0, unit, -1) for unit in sorted(piece)]
+    before: dict[int, int] = {}
+    while heap:
+        weight, hops, unit, previous = heapq.heappop(heap)
+        if unit in before:
+            continue
+        before[unit] = previous
+        if unit in mine and unit not in piece:
+            path = []
+            while before[previous] >= 0:
+                path.append(previous)
+                previous = before[previous]
+            return path
         for other in neighbours(unit):
-            if other in before or other in barred:
-                continue
-            before[other] = unit
-            if other in mine:
-                path = []
-                while before[unit] >= 0:
-                    path.append(unit)
-                    unit = before[unit]
-                return path
-            line.append(other)
+            if other not in before and other not in barred:
+                extra = 0.0 if other in mine else float(share[other])
+                heapq.heappush(heap, (weight + extra, hops + 1, other, unit))
     return []
