@@ -278,6 +278,7 @@ def _judge(
         bound = cost
     if bound is not None and bound > cost:
         raise InternalError(f"the search proved a cost of at least {bound}, but its own sound plan costs {cost}.")
+    proved = proved or bound == cost
     status, reason = _status(problem, broken, violation, proved, campaign.stopped)
     timings["judge"] = time.perf_counter() - began - sum(timings.values())
     return request.result(
