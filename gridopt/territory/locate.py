@@ -176,6 +176,7 @@ def _locate_layer(units: Any, layer: Any, what: str, weight: Any, class_column: 
         moved, said = to_crs_of(layer.geometry[placed], units.crs, what=what)
         if by == "share":
             _check_valid(moved, what)
+        _check_near(units, moved, what)
         unit[placed], n_ties = _positions(units.geometry.to_numpy(), moved.to_numpy(), by)
         findings += said
         if n_ties:
@@ -191,6 +192,23 @@ def _locate_layer(units: Any, layer: Any, what: str, weight: Any, class_column: 
         cure = f"These {what} lie in no unit and count nowhere; correct their place or widen the boundary."
         findings.append(Finding("outside", "warning", ids, len(ids), None, cure))
     return _Found(unit, columns, findings)
+
+
+def _check_near(units: Any, shapes: Any, what: str) -> None:
+    """Refuse a layer that lies wholly elsewhere: its coordinates are those of another place, or swapped."""
+    here, there = units.total_bounds, shapes.total_bounds
+    near = max(here[2] - here[0], here[3] - here[1])
+    if (there[:2] > here[2:] + near).any() or (there[2:] < here[:2] - near).any():
+        raise GeometryError(
+            f"none of the {len(shapes)} {what} is anywhere near the units: they lie within {_round(there)}, the units "
+            f"within {_round(here)} (west, south, east, north). Check their coordinate system, and whether longitude "
+            "and latitude are swapped.",
+            [Finding("elsewhere", "error", (what,), None, None, "Check the coordinate system.")],
+        )
+
+
+def _round(bounds: Any) -> str:
+    return "(" + ", ".join(f"{value:,.0f}" for value in bounds) + ")"
 
 
 def _check_valid(shapes: Any, what: str) -> None:

@@ -182,3 +182,15 @@ def test_same_as_asking_every_unit_in_turn(drawn, order):
     assert found.unit_of.to_dict() == {i: u for i, u in enumerate(naive) if u is not None}
     assert found.outside == tuple(i for i, u in enumerate(naive) if u is None)
     assert found.counts.sum() + len(found.outside) == len(places)
+
+
+def test_a_layer_of_another_place_is_refused():
+    import geopandas as gpd
+    import shapely
+
+    from gridopt.errors import GeometryError
+
+    units = gpd.GeoSeries(shapely.box([0, 10], 0, [10, 20], 10), index=["a", "b"], crs=32650)
+    shops = gpd.GeoSeries(shapely.points([[5000, 3], [6000, 5]]), crs=32650)
+    with pytest.raises(GeometryError, match=r"none of the 2 objects is anywhere near.*swapped"):
+        locate(units, shops)
