@@ -33,8 +33,8 @@ def command(
     Each NAME becomes a column: how many of these objects lie in the unit.
     """
     from gridopt.cli._show import quiet_library, show_files, show_findings
-    from gridopt.io._atomic import check_writable
-    from gridopt.io.tables import read_layer
+    from gridopt.io._atomic import check_no_input, check_writable
+    from gridopt.io.tables import read_layer, split_layer
     from gridopt.territory.blocks import build_blocks
 
     named = [_name_and_source(given) for given in objects]
@@ -42,7 +42,8 @@ def command(
     if target.suffix.lower() != ".gpkg":
         raise click.UsageError(f"units are written to a GeoPackage: name it {target.stem or 'units'}.gpkg, not {out}.")
     with quiet_library():
-        check_writable(target)
+        sources = [boundary, streets, *([barriers] if barriers else []), *(f for _, f in named)]
+        check_no_input([check_writable(target)], [split_layer(source)[0] for source in sources])
         layers = {
             "boundary": read_layer(boundary, what="boundary", shapes=("polygon",)),
             "streets": read_layer(streets, what="streets", shapes=("line",)),

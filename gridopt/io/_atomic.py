@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import signal
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 
 from gridopt.errors import Finding, InputError
 
-__all__ = ["check_writable", "replacing", "sha256_of"]
+__all__ = ["check_no_input", "check_writable", "replacing", "sha256_of", "undisturbed"]
 
 CHUNK = 1 << 20
 
@@ -66,6 +69,37 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def check_no_input(outputs: Iterable[str | os.PathLike[str]], inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """
+    Make sure no file is about to be written over one that is read, under whatever name or link.
+
+    Parameters
+    ----------
+    outputs, inputs : iterable of path
+        Files to be written and files read, without layers. Those that do not exist are no danger.
+
+    Raises
+    ------
+    InputError
+        If an output is an input.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "streets.gpkg"
+    >>> _ = path.write_text("precious")
+    >>> check_no_input([path], [path])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    gridopt.errors.InputError: cannot write .../streets.gpkg: it is an input... Choose another name for the output.
+    """
+    read = [source for source in map(Path, inputs) if source.exists()]
+    for target in map(Path, outputs):
+        same = next((s for s in read if target.exists() and target.samefile(s)), None)
+        if same is not None:
+            also = "" if str(same) == str(target) else f", {same},"
+            _refuse(target, f"it is an input{also} and would be lost", "Choose another name for the output.")
+
+
 def _unwritable(target: Path, why: str, cure: str) -> InputError:
     finding = Finding("output-not-writable", "error", (str(target),), why, None, cure)
     return InputError(f"cannot write {target}: {why}. {cure}", [finding])
@@ -80,7 +114,8 @@ def replacing(*paths: str | os.PathLike[str]) -> Iterator[Sequence[Path]]:
     """
     Yield one temporary path for each of `paths`, and rename them into place, in that order, when the block succeeds.
 
-    When the block fails or is interrupted, the temporary files are removed and whatever stood at `paths` stays.
+    When the block fails or is interrupted, the temporary files are removed and whatever stood at `paths` stays. Ctrl-C
+    waits while files are renamed, so that no new file stands beside an old one.
     The temporary names keep their suffix, because some drivers choose the format by it.
 
     Examples
@@ -96,8 +131,9 @@ def replacing(*paths: str | os.PathLike[str]) -> Iterator[Sequence[Path]]:
     temporary = [t.with_name(f".{t.stem}-{os.getpid()}{t.suffix}") for t in targets]
     try:
         yield temporary
-        for source, target in zip(temporary, targets):
-            os.replace(source, target)
+        with undisturbed():
+            for source, target in zip(temporary, targets):
+                os.replace(source, target)
     except OSError as error:
         raise _unwritable(targets[0], str(error.strerror or error), "Free space or choose another folder.") from error
     finally:
@@ -105,6 +141,37 @@ def replacing(*paths: str | os.PathLike[str]) -> Iterator[Sequence[Path]]:
             for name in (source, *(source.with_name(source.name + end) for end in ("-journal", "-wal", "-shm"))):
                 with contextlib.suppress(OSError):
                     name.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """
+    Let Ctrl-C wait until the block is done; in other threads than the main one it never disturbs.
+
+    Examples
+    --------
+    >>> done = []
+    >>> try:
+    ...     with undisturbed():
+    ...         signal.raise_signal(signal.SIGINT)
+    ...         done.append("first")
+    ... except KeyboardInterrupt:
+    ...     done.append("then Ctrl-C")
+    >>> done
+    ['first', 'then Ctrl-C']
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    for signalled in came:
+        handler(*signalled)
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

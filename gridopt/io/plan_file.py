@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gridopt._validate import nearest_names, to_work_units
 from gridopt.errors import Finding, GridoptError, InputError, name_ids
-from gridopt.io._atomic import check_writable, replacing, sha256_of
+from gridopt.io._atomic import check_no_input, check_writable, replacing, sha256_of
 from gridopt.io._layers import adjacency_table, findings_table, fit_columns, problem_table, write_layers
 from gridopt.io._stored import digest, document_of, graph_from, ids_of, problem_from
 from gridopt.io.tables import existing_file, need_columns, read_table
@@ -134,7 +134,8 @@ def write_plan(
     Raises
     ------
     InputError
-        If the units are not those of the plan, a column contradicts the plan's workload, or a file cannot be written.
+        If the units are not those of the plan, a column contradicts the plan's workload, or a file cannot be written or
+        is one of `inputs`.
     NoPlanError
         If the result has no plan.
 
@@ -158,6 +159,7 @@ def write_plan(
     plan = result.require_plan()
     problem = plan.problem
     gpkg, csv, target = outputs_of(path)
+    check_no_input((gpkg, csv, target), (inputs or {}).values())
     ordered = _in_order(units, problem.graph.ids)
     ordered = _with_workload(ordered, problem)
     table, names, renamed = fit_columns(ordered, plan.grid_ids[plan.labels])
@@ -205,6 +207,7 @@ def write_result(
         Files written before, whose hashes are recorded.
     """
     target = Path(path)
+    check_no_input([target], (inputs or {}).values())
     document = _document(result, _distinct((*result.exceptions, *findings)), inputs, metrics)
     if result.plan is not None:
         document["problem"] = document_of(result.plan.problem, result.plan.grid_ids)

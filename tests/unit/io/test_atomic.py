@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from gridopt.errors import InputError
-from gridopt.io._atomic import check_writable, replacing
+from gridopt.io._atomic import check_no_input, check_writable, replacing
 
 
 def test_a_failure_leaves_the_old_files(tmp_path: Path) -> None:
@@ -38,6 +41,48 @@ def test_files_are_renamed_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             assert temporary.parent == tmp_path
             assert temporary.suffix == ".txt"
     assert seen == ["a.txt", "b.txt"]
+
+
+def test_ctrl_c_between_renames_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New files beside old ones would be a plan nobody made: Ctrl-C comes when all are renamed."""
+    real = os.replace
+    monkeypatch.setattr("os.replace", lambda a, b: (real(a, b), signal.raise_signal(signal.SIGINT)))
+    for name in "ab":
+        (tmp_path / name).write_text("old")
+
+    def write() -> None:
+        with replacing(tmp_path / "a", tmp_path / "b") as pair:
+            for temporary in pair:
+                temporary.write_text("new")
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a": "new", "b": "new"}
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_other_threads_write_too(tmp_path: Path) -> None:
+    """Signals belong to the main thread; a plan may be written from any."""
+
+    def write() -> str:
+        with replacing(tmp_path / "a") as (temporary,):
+            temporary.write_text("new")
+        return (tmp_path / "a").read_text()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(write).result() == "new"
+
+
+def test_outputs_are_told_from_inputs(tmp_path: Path) -> None:
+    """By the file, not by its name; what does not exist yet is no danger."""
+    (tmp_path / "in.gpkg").write_text("precious")
+    (tmp_path / "link.gpkg").symlink_to(tmp_path / "in.gpkg")
+    (tmp_path / "other.gpkg").write_text("precious")
+    new, old, link, other = (tmp_path / f"{name}.gpkg" for name in ("new", "in", "link", "other"))
+    check_no_input([new, other], [old, link, tmp_path / "absent"])
+    check_no_input([new], [new])
+    with pytest.raises(InputError, match=r"cannot write .*link\.gpkg: it is an input, .*in\.gpkg, and would be lost"):
+        check_no_input([new, link], [old])
 
 
 def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
