@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from gridopt.errors import GridoptError, InputError, NoPlanError
+
+if TYPE_CHECKING:
+    from gridopt.cli._interrupt import Interrupt
 
 __all__ = ["main"]
 
@@ -71,32 +75,56 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     gridopt 0.1.0
     0
     """
+    from gridopt.cli._interrupt import Interrupt
+
+    interrupt = Interrupt(owns_process=args is None)
     try:
-        code = _gridopt.main(args=None if args is None else list(args), prog_name="gridopt", standalone_mode=False)
+        with interrupt:
+            code = _run(None if args is None else list(args), interrupt)
+    except KeyboardInterrupt:
+        click.echo("gridopt: interrupted; files are the old ones, or whole new ones.", err=True)
+        code = INTERRUPTED
+    if interrupt.aborted and args is None:
+        _leave_now()
+    sys.exit(code)
+
+
+def _run(args: list[str] | None, interrupt: Interrupt) -> int:
+    """Run the command and return its exit code; what went wrong is said on stderr."""
+    try:
+        code = _gridopt.main(args=args, prog_name="gridopt", standalone_mode=False, obj=interrupt)
+        interrupt.heed()
         sys.stdout.flush()
+        return code or SOUND
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
-        code = SOUND
+        return SOUND
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "gridopt"
         click.echo(f"{where}: {error.format_message()} See {where} --help.", err=True)
-        code = BAD_INPUT
+        return BAD_INPUT
     except InputError as error:
         _complain(error)
-        code = BAD_INPUT
+        return BAD_INPUT
     except NoPlanError as error:
         _complain(error)
-        code = NO_PLAN
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("gridopt: interrupted; nothing was written.", err=True)
-        code = INTERRUPTED
+        return NO_PLAN
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - the reader left; nobody is told
-        code = SOUND
+        return SOUND
     except GridoptError as error:
         _complain(error)
-        code = FAILED
-    sys.exit(code or SOUND)
+        return FAILED
+
+
+def _leave_now() -> NoReturn:
+    """End an aborted process without waiting for threads that still search."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(INTERRUPTED)
 
 
 def _complain(error: GridoptError) -> None:

@@ -16,10 +16,19 @@ if TYPE_CHECKING:
 
     from gridopt.model import Graph, Problem
 
-__all__ = ["Request", "Territory", "is_metis", "limit_options", "read_territory", "state_problem", "territory_options"]
+__all__ = [
+    "Request",
+    "Territory",
+    "exception_options",
+    "is_metis",
+    "limit_options",
+    "read_territory",
+    "state_problem",
+    "territory_options",
+]
 
 METIS_SUFFIXES = (".graph", ".graph.gz", ".metis")
-OF_SHAPES = ("streets", "class_column", "street_tolerance", "barriers", "links")
+OF_SHAPES = ("streets", "class_column", "street_tolerance", "barriers", "crossings", "links")
 """Options that need polygons."""
 
 
@@ -41,6 +50,17 @@ class Request:
     band: tuple[str, str] | None = None
     tolerance: str | None = None
     missing: str = "error"
+    crossings: str | None = None
+    islands: str = "own"
+    heavy: str = "own_grid"
+
+    def files(self) -> dict[str, Path]:
+        """Files that are read, by what they are for."""
+        from gridopt.io.tables import split_layer
+
+        files = {"graph": Path(self.source)} if is_metis(self.source) else {"units": split_layer(self.source)[0]}
+        given = {name: getattr(self, name) for name in ("locks", "streets", "barriers", "crossings", "links")}
+        return files | {name: split_layer(source)[0] for name, source in given.items() if source}
 
 
 @dataclass(frozen=True)
@@ -76,6 +96,9 @@ def territory_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--barriers", metavar="F[:layer]", help="Lines or areas that part neighbours: rivers, rail."),
         click.option(
+            "--crossings", metavar="F[:layer]", help="Bridges, underpasses: points or lines that join across barriers."
+        ),
+        click.option(
             "--missing",
             type=click.Choice(["error", "zero"]),
             default="error",
@@ -93,6 +116,27 @@ def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--grids", metavar="K", type=int, help="Number of grids."),
         click.option("--band", metavar="LO HI", nargs=2, help="Least and greatest load, instead of a tolerance."),
         click.option("--tolerance", metavar="T", help="Imbalance allowed on both sides. Default 0.05."),
+    ]
+    return _with(command, options)
+
+
+def exception_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what happens to islands and heavy units."""
+    options = [
+        click.option(
+            "--islands",
+            type=click.Choice(["own", "link"]),
+            default="own",
+            show_default=True,
+            help="Parts of the territory that do not hang together: grids of their own, or joined to the nearest part.",
+        ),
+        click.option(
+            "--heavy",
+            type=click.Choice(["own_grid", "strict"]),
+            default="own_grid",
+            show_default=True,
+            help="A unit above the upper limit: a grid of its own, bound by no limits, or no plan.",
+        ),
     ]
     return _with(command, options)
 
@@ -132,6 +176,8 @@ def state_problem(request: Request, territory: Territory) -> Problem:
         parent=parent,
         locks=locks,
         missing=request.missing,
+        islands=request.islands,
+        heavy=request.heavy,
     )
 
 
@@ -139,11 +185,12 @@ def _read_metis(request: Request) -> Territory:
     from gridopt.io.metis import read_graph
 
     _refuse_options(request, ("workload", "id", "parent", *OF_SHAPES), "a METIS graph: node weights are its workload")
+    if request.islands == "link":
+        raise click.UsageError("--islands link cannot go with a METIS graph: nearness takes coordinates, it has none.")
     read = read_graph(request.source)
     names = ["weight"] if read.workload.shape[1] == 1 else [f"weight{c + 1}" for c in range(read.workload.shape[1])]
     workload = {name: read.workload[:, c] for c, name in enumerate(names)}
-    files = {"graph": Path(request.source), **({"locks": Path(request.locks)} if request.locks else {})}
-    return Territory(read.graph, workload, None, files, read.findings)
+    return Territory(read.graph, workload, None, request.files(), read.findings)
 
 
 def _read_dual(request: Request) -> Territory:
@@ -153,8 +200,7 @@ def _read_dual(request: Request) -> Territory:
     _refuse_options(request, OF_SHAPES, "a dual graph: it has no shapes, its edges are the borders")
     graph, table = read_gerrychain(request.source, id_column=request.id)
     need_columns(table, [*request.workload, *([request.parent] if request.parent else [])], "units", request.source)
-    files = {"units": Path(request.source), **({"locks": Path(request.locks)} if request.locks else {})}
-    return Territory(graph, table[list(request.workload)], table, files)
+    return Territory(graph, table[list(request.workload)], table, request.files())
 
 
 def _refuse_options(request: Request, names: tuple[str, ...], what: str) -> None:
@@ -164,17 +210,16 @@ def _refuse_options(request: Request, names: tuple[str, ...], what: str) -> None
 
 
 def _read_shapes(request: Request) -> Territory:
-    from gridopt.io.tables import read_layer, read_table, read_units, split_layer
+    from gridopt.io.tables import read_layer, read_table, read_units
     from gridopt.territory.adjacency import build_graph
     from gridopt.territory.crs import to_metric
 
     wanted = [*request.workload, *([request.parent] if request.parent else [])]
     units = read_units(request.source, id_column=request.id, columns=wanted)
     streets = read_layer(request.streets, what="streets", shapes=("line",)) if request.streets else None
-    barriers = request.barriers and read_layer(request.barriers, what="barriers", shapes=("line", "polygon"))
+    barriers = read_layer(request.barriers, what="barriers", shapes=("line", "polygon")) if request.barriers else None
+    crossings = read_layer(request.crossings, what="crossings", shapes=("point", "line")) if request.crossings else None
     links = _link_ids(read_table(request.links, what="links", as_text=True), units.index) if request.links else None
-    sources = {"units": request.source, **{n: getattr(request, n) for n in ("locks", "streets", "barriers", "links")}}
-    files = {name: split_layer(source)[0] for name, source in sources.items() if source}
     more: dict[str, Any] = {}
     if request.street_tolerance is not None:
         more["street_tolerance"] = request.street_tolerance
@@ -182,12 +227,13 @@ def _read_shapes(request: Request) -> Territory:
     graph = build_graph(
         units,
         streets=streets,
-        barriers=None if request.barriers is None else barriers,
+        barriers=barriers,
+        crossings=crossings,
         links=links,
         class_column=request.class_column,
         **more,
     )
-    return Territory(graph, units[list(request.workload)], units, files, tuple(said))
+    return Territory(graph, units[list(request.workload)], units, request.files(), tuple(said))
 
 
 def _link_ids(links: pd.DataFrame, units: pd.Index) -> pd.DataFrame:

@@ -7,7 +7,15 @@ from typing import Any
 import click
 
 from gridopt.cli import SOUND, VIOLATED
-from gridopt.cli._options import Request, is_metis, limit_options, read_territory, state_problem, territory_options
+from gridopt.cli._options import (
+    Request,
+    exception_options,
+    is_metis,
+    limit_options,
+    read_territory,
+    state_problem,
+    territory_options,
+)
 
 __all__ = ["command"]
 
@@ -16,6 +24,7 @@ __all__ = ["command"]
 @click.argument("units", metavar="UNITS")
 @territory_options
 @limit_options
+@exception_options
 def command(units: str, **asked: Any) -> int:
     """
     Check UNITS before solving.

@@ -11,6 +11,7 @@ from gridopt.cli import INTERRUPTED, NO_PLAN, SOUND, VIOLATED
 from gridopt.cli._options import (
     Request,
     Territory,
+    exception_options,
     is_metis,
     limit_options,
     read_territory,
@@ -19,6 +20,7 @@ from gridopt.cli._options import (
 )
 
 if TYPE_CHECKING:
+    from gridopt.cli._interrupt import Interrupt
     from gridopt.errors import Finding
     from gridopt.model import Problem, Result
 
@@ -29,15 +31,20 @@ __all__ = ["command"]
 @click.argument("units", metavar="UNITS")
 @territory_options
 @limit_options
+@exception_options
 @click.option(
     "--seconds", metavar="S", type=click.FloatRange(min=0, min_open=True), help="Time for the search. Default 10."
 )
 @click.option("--steps", metavar="N", type=click.IntRange(min=1), help="Steps for the search: the same plan each time.")
-@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="Randomness.")
+@click.option(
+    "--seed", metavar="N", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Randomness."
+)
 @click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processor cores to use. Default: all.")
 @click.option("--prove", is_flag=True, help="Look for a proof that no plan costs less.")
 @click.option("--out", required=True, metavar="FILE", help="plan.gpkg, or g.part for a METIS graph.")
+@click.pass_obj
 def command(
+    interrupt: Interrupt,
     units: str,
     out: str,
     seconds: float | None,
@@ -63,7 +70,7 @@ def command(
         problem = state_problem(request, territory)
         budget = {"seconds": seconds, "steps": steps, "seed": seed, "prove": prove}
         budget |= {"workers": workers} if workers else {}
-        return _search_and_write(problem, territory, Path(out), budget)
+        return _search_and_write(problem, territory, Path(out), budget, interrupt)
 
 
 def _check_usage(request: Request, seconds: float | None, steps: int | None) -> None:
@@ -78,30 +85,31 @@ def _check_usage(request: Request, seconds: float | None, steps: int | None) -> 
 
 
 def _check_output(request: Request, out: str) -> None:
-    from gridopt.io._atomic import check_writable
+    from gridopt.io._atomic import check_no_input, check_writable
     from gridopt.io.plan_file import check_outputs
 
     if not is_metis(request.source):
-        check_outputs(out)
+        check_no_input(check_outputs(out), request.files().values())
         return
     if Path(out).suffix != ".part":
         raise click.UsageError(f"a METIS graph is solved into a partition: name it {Path(out).stem}.part, not {out}.")
-    check_writable(out)
-    check_writable(_json_beside(Path(out)))
+    targets = check_writable(out), check_writable(_json_beside(Path(out)))
+    check_no_input(targets, request.files().values())
 
 
 def _json_beside(part: Path) -> Path:
     return part.with_name(part.name + ".json")
 
 
-def _search_and_write(problem: Problem, territory: Territory, out: Path, budget: dict[str, Any]) -> int:
-    from gridopt.cli._interrupt import Interrupt
+def _search_and_write(
+    problem: Problem, territory: Territory, out: Path, budget: dict[str, Any], interrupt: Interrupt
+) -> int:
     from gridopt.cli._show import ProgressLine, show_files, show_result
     from gridopt.model import Status
     from gridopt.solvers.solve import solve
 
     line = ProgressLine()
-    with Interrupt() as interrupt:
+    with interrupt.searching():
 
         def on_progress(progress: Any) -> bool:
             line.show(progress)
@@ -128,6 +136,7 @@ def _search_and_write(problem: Problem, territory: Territory, out: Path, budget:
 
 def _write(out: Path, result: Result, territory: Territory, told: tuple[Finding, ...]) -> list[Path]:
     """Write what there is to write: a plan, a partition, or the findings alone."""
+    from gridopt.io._atomic import undisturbed
     from gridopt.io.metis import write_partition
     from gridopt.io.plan_file import outputs_of, write_result
     from gridopt.rules.metrics import plan_metrics
@@ -140,5 +149,7 @@ def _write(out: Path, result: Result, territory: Territory, told: tuple[Finding,
     if result.plan is None:
         beside = _json_beside(out) if territory.units is None else outputs_of(out)[2]
         return [write_result(beside, result, **about)]
-    write_partition(out, result.plan.labels)
-    return [out, write_result(_json_beside(out), result, metrics=plan_metrics(result.plan), files=[out], **about)]
+    about["metrics"] = plan_metrics(result.plan)
+    with undisturbed():
+        write_partition(out, result.plan.labels)
+        return [out, write_result(_json_beside(out), result, files=[out], **about)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gridopt.errors import Finding, InputError
+from gridopt.io._atomic import check_writable
 from gridopt.model.plan import Plan
 from gridopt.model.result import Result
 from gridopt.workflow._demo_cases import Case, generated, geodanet, line
@@ -22,6 +25,9 @@ __all__ = ["DemoReport", "run"]
 
 LEAST_STEPS, STEPS_PER_BLOCK = 2_000_000, 5_000
 """Budget of the search when no time is given: a second for the town, half a minute for 10,000 blocks."""
+PLAN, PICTURES = "plan.gpkg", ("map.png", "map.svg")
+MARK = "demo-data"
+"""Finding that tells a plan of the demo from any other."""
 LONGEST_TABLE = 40
 """Grids listed one by one; of more, the ten furthest from their target."""
 
@@ -81,7 +87,7 @@ def run(
     Raises
     ------
     InputError
-        If `out` cannot be a folder, or `city` is too small.
+        If `out` cannot be a folder or has files of these names that no demo wrote, or `city` is too small.
     NoPlanError
         If the time ended before there was a plan; nothing is written.
 
@@ -96,14 +102,15 @@ def run(
     from gridopt.solvers.solve import solve
     from gridopt.workflow.plan_files import save_plan
 
-    folder = _folder(out)
-    case = geodanet() if city is None else generated(city, seed)
-    steps = max(LEAST_STEPS, STEPS_PER_BLOCK * len(case.blocks))
-    budget: dict[str, Any] = {"steps": steps} if seconds is None else {"seconds": seconds}
-    result = solve(case.problem, seed=seed, on_progress=on_progress, **budget)
-    plan = result.require_plan()
-    files = save_plan(folder / "plan.gpkg", result, case.blocks, findings=case.findings)
-    pictures = _draw(folder, case, result)
+    with _folder(out) as folder:
+        case = geodanet() if city is None else generated(city, seed)
+        steps = max(LEAST_STEPS, STEPS_PER_BLOCK * len(case.blocks))
+        budget: dict[str, Any] = {"steps": steps} if seconds is None else {"seconds": seconds}
+        result = solve(case.problem, seed=seed, on_progress=on_progress, **budget)
+        plan = result.require_plan()
+        mark = Finding(MARK, "info", (case.title,), None, None, "Written by the demo, which may write it again.")
+        files = save_plan(folder / PLAN, result, case.blocks, findings=(*case.findings, mark))
+        pictures = _draw(folder, case, result)
     stored = read_plan(files[0])
     findings = tuple(verify(stored.plan.problem, stored.plan.labels))
     lines = (
@@ -120,15 +127,44 @@ def run(
     return DemoReport(lines, result, (*files, *pictures), findings)
 
 
-def _folder(out: str | os.PathLike[str]) -> Path:
+@contextlib.contextmanager
+def _folder(out: str | os.PathLike[str]) -> Iterator[Path]:
+    """Make the folder, and take it away again when nothing comes of it; files of others are not written over."""
     folder = Path(out)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             f"cannot make the folder {folder}: {error.strerror}. Choose another one with --out."
         ) from error
-    return folder
+    try:
+        _check_own(folder)
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):  # a folder with files in it stays
+            for path in made:
+                path.rmdir()
+
+
+def _check_own(folder: Path) -> None:
+    """Refuse a folder with files of our names, unless an earlier demo wrote them."""
+    there = [folder / name for name in (PLAN, "plan.csv", "plan.json", *PICTURES) if (folder / name).exists()]
+    for path in there:
+        check_writable(path)
+    if not there:
+        return
+    try:
+        told = json.loads((folder / "plan.json").read_text(encoding="utf-8"))["findings"]
+        is_own = any(finding["code"] == MARK for finding in told)
+    except (OSError, ValueError, LookupError, TypeError):
+        is_own = False
+    if not is_own:
+        cure = "Choose another folder with --out."
+        raise InputError(
+            f"{there[0]} is not of an earlier demo and would be lost. {cure}",
+            [Finding("output-not-writable", "error", tuple(map(str, there)), None, None, cure)],
+        )
 
 
 def _draw(folder: Path, case: Case, result: Result) -> tuple[Path, ...]:
@@ -142,7 +178,7 @@ def _draw(folder: Path, case: Case, result: Result) -> tuple[Path, ...]:
         title=case.title,
         status=str(result.status),
     )
-    return tuple(save_map(figure, folder / name) for name in ("map.png", "map.svg"))
+    return tuple(save_map(figure, folder / name) for name in PICTURES)
 
 
 def _tell_result(result: Result) -> list[str]:

@@ -111,9 +111,50 @@ def test_ctrl_c_at_a_terminal_stops_the_search_and_keeps_its_plan(tmp_path: Path
     assert sorted(p.name for p in tmp_path.iterdir()) == ["plan.csv", "plan.gpkg", "plan.json", "town.gpkg"]
 
 
+@pytest.mark.parametrize(("first", "gap"), [(0.6, 0.05), (1.2, 0.2), (2.0, 0.1), (2.6, 0.05), (2.8, 0.02)])
+def test_two_ctrl_c_end_with_130_whenever_they_come(tmp_path: Path, first: float, gap: float) -> None:
+    """Loading, searching, writing, leaving: never death by the signal, a traceback, or a mixture of old and new."""
+    squares(20, 20).to_file(tmp_path / "town.gpkg")
+    for name in ("plan.gpkg", "plan.csv", "plan.json"):
+        (tmp_path / name).write_text("old")
+    args = ["solve", "town.gpkg", "--id", "code", "--workload", "persons", "--grids", "12", "--tolerance", "0.1"]
+    running = subprocess.Popen(
+        [*GRIDOPT, *args, "--seconds", "1", "--out", "plan.gpkg"],
+        cwd=tmp_path,
+        env=ENV,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for pause in (first, gap):
+            time.sleep(pause)
+            running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert running.returncode == (0 if "written" in out and "stopping" not in err else 130), (out, err)
+    assert "Traceback" not in err
+    left = {p.name: p.read_bytes() == b"old" for p in tmp_path.iterdir() if p.name != "town.gpkg"}
+    assert left.keys() == {"plan.gpkg", "plan.csv", "plan.json"}
+    assert len(set(left.values())) == 1, left
+
+
+def test_a_generated_city(tmp_path: Path) -> None:
+    """`gridopt demo --city N`, twice into the same folder: the second writes over the first."""
+    for _ in range(2):
+        ended = process(tmp_path, "demo", "--city", 100, "--out", "city")
+        assert ended.returncode == 0, ended
+        assert ended.stdout.startswith("Generated city")
+        assert ended.stdout.rstrip().endswith("verified: 0 errors")
+
+
 def test_demo_needs_nothing_but_the_installation(tmp_path: Path) -> None:
-    """The first command a newcomer runs ends with a verified plan and its files."""
+    """The first command a newcomer runs ends with a verified plan and its files, soon (3 s once compiled)."""
+    process(tmp_path, "demo", "--out", "first")
+    began = time.perf_counter()
     ended = process(tmp_path, "demo", "--out", "first")
+    assert time.perf_counter() - began < 15
     assert ended.returncode == 0, ended
     assert ended.stdout.rstrip().endswith("verified: 0 errors")
     assert {"plan.gpkg", "plan.json", "plan.csv"} <= {p.name for p in (tmp_path / "first").iterdir()}
