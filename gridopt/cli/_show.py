@@ -28,23 +28,19 @@ SECONDS_BETWEEN = 0.2
 
 
 FLAGS = {
-    'missing="zero"': "--missing zero",
-    "class_column=": "--class-column",
-    "street_tolerance=": "--street-tolerance",
-    "n_grids=": "--grids",
     "n_grids": "--grids",
-    "barriers=": "--barriers",
-    "links=": "--links",
-    "locks=": "--locks",
-    "parent=": "--parent",
-    "band=": "--band",
-    "workers=": "--workers",
-    "seconds=": "--seconds",
-    "steps=": "--steps",
+    **{
+        name: f"--{name.replace('_', '-')}"
+        for name in (
+            *("band", "barriers", "class_column", "crossings", "heavy", "islands", "links", "locks", "missing"),
+            *("parent", "seconds", "seed", "steps", "street_tolerance", "tolerance", "workers"),
+        )
+    },
 }
 """Arguments the library's messages name, and the flags that set them here."""
 
-ARGUMENT = re.compile("|".join(r"(?<![\w-])" + re.escape(name) + r"(?!\w)" for name in FLAGS))
+ARGUMENT = re.compile(r"""(?<![\w'"-])(?:n_grids\b(?!=)|(""" + "|".join(FLAGS) + r""")=(?:"(\w+)"|(?=(['"\w]?))))""")
+"""`name=`, `name="choice"`, `name='value'`, or plain `n_grids`, which is no word of the language."""
 
 
 def in_flags(text: str) -> str:
@@ -55,8 +51,16 @@ def in_flags(text: str) -> str:
     --------
     >>> in_flags("how many grids? Give n_grids=, or a band= from which the fewest can be derived.")
     'how many grids? Give --grids, or a --band from which the fewest can be derived.'
+    >>> in_flags("class_column='nope' is not a column"), in_flags('join them with islands="link".')
+    ("--class-column 'nope' is not a column", 'join them with --islands link.')
     """
-    return ARGUMENT.sub(lambda match: FLAGS[match[0]], text)
+    return ARGUMENT.sub(_flag, text)
+
+
+def _flag(match: re.Match[str]) -> str:
+    name, choice, value = match.groups()
+    flag = FLAGS[name or match[0]]
+    return f"{flag} {choice}" if choice else f"{flag} " if value else flag
 
 
 def show_result(result: Result, also: Sequence[Finding] = ()) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-OF_LIMITS = ("n_grids", "tolerance", "band")
+OF_LIMITS = ("n_grids", "tolerance", "band", "heavy")
 
 
 @click.command("verify", short_help="Check a plan again, edited or not.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import signal
@@ -17,6 +18,7 @@ import pandas as pd
 import pyogrio
 import pytest
 import shapely
+import shapely.affinity
 
 from gridopt.cli import main
 from gridopt.errors import Finding
@@ -177,6 +179,101 @@ def test_band_derives_the_number_of_grids(run: Run) -> None:
     assert "grids       4 of 16 units" in ended.out
 
 
+def parted() -> gpd.GeoDataFrame:
+    """The town, its northern half moved 500 m away."""
+    units = town()
+    units["geometry"] = [g if i < 8 else shapely.affinity.translate(g, 0, 500) for i, g in enumerate(units.geometry)]
+    return units
+
+
+def test_islands_are_linked_when_asked(run: Run) -> None:
+    """Two parts of the town: grids of their own, or one territory joined where it is nearest."""
+    parted().to_file("town.gpkg", layer="units")
+    base = (*SOLVE[:7], 1, "--tolerance", "0.15", *BRIEF, "--out", "plan.gpkg")
+    assert run(*base).code == 2
+    ended = run(*base, "--islands", "link")
+    assert ended.code == 0, ended
+    adjacency = pyogrio.read_dataframe("plan.gpkg", layer="adjacency", read_geometry=False)
+    joined = adjacency[adjacency["kind"] == "link"]
+    assert set(zip(joined["u"], joined["v"])) <= {("005", "009"), ("006", "010"), ("007", "011"), ("008", "012")}
+    assert len(joined) == 1
+    assert run("verify", "plan.gpkg").code == 0
+
+
+def test_a_heavy_unit_stands_alone_or_is_refused(run: Run) -> None:
+    """1,000 persons in one unit of 280: exempt and told, or, asked strictly, proved impossible; check says the same."""
+    units = town()
+    units.loc[0, "persons"] = 1000.0
+    units.to_file("town.gpkg", layer="units")
+    ended = run(*SOLVE, *BRIEF, "--out", "plan.gpkg")
+    assert (ended.code, "1 exempt from limits" in ended.out) == (0, True), ended
+    strict = run(*SOLVE, *BRIEF, "--heavy", "strict", "--out", "plan.gpkg")
+    assert strict.code == 3, strict
+    assert "'001'" in strict.out
+    assert "--heavy own_grid" in strict.out
+    assert [run("check", *SOLVE[1:], "--heavy", how).code for how in ("own_grid", "strict")] == [0, 3]
+
+
+def test_a_strict_partition_is_verified_strictly(run: Run) -> None:
+    """What --heavy said is among the limits beside a partition."""
+    Path("g.graph").write_text("4 3 10\n9 2\n1 1 3\n1 2 4\n1 3\n")
+    assert run("solve", "g.graph", "--grids", 2, "--tolerance", "0.1", *BRIEF, "--out", "g.part").code == 0
+    assert run("verify", "g.part", "--graph", "g.graph").code == 0
+    document = json.loads(Path("g.part.json").read_text(encoding="utf-8"))
+    assert document["problem"]["parameters"]["heavy"] == "own_grid"
+    document["problem"]["parameters"]["heavy"] = "strict"
+    Path("g.part.json").write_text(json.dumps(document), encoding="utf-8")
+    assert run("verify", "g.part", "--graph", "g.graph").code == 3
+
+
+def test_crossings_join_what_barriers_part(run: Run) -> None:
+    """A river through the town parts it; a bridge joins one pair of units again, for solve and for check."""
+    river = shapely.LineString([(-50, 200), (450, 200)])
+    gpd.GeoDataFrame(geometry=[river], crs=32651).to_file("water.gpkg", layer="rivers")
+    bridge = gpd.GeoDataFrame(geometry=[shapely.LineString([(150, 180), (150, 220)])], crs=32651)
+    bridge.to_file("water.gpkg", layer="bridges")
+    water = ("--barriers", "water.gpkg:rivers")
+    bridged = (*water, "--crossings", "water.gpkg:bridges")
+    assert "20 pairs" in run("check", "town.gpkg", "--id", "code", *water).out
+    assert "21 pairs" in run("check", "town.gpkg", "--id", "code", *bridged).out
+    ended = run(*SOLVE[:7], 1, *bridged, *BRIEF, "--out", "plan.gpkg")
+    assert ended.code == 0, ended
+    adjacency = pyogrio.read_dataframe("plan.gpkg", layer="adjacency", read_geometry=False)
+    crossed = adjacency[adjacency["kind"] == "crossing"]
+    assert crossed[["u", "v"]].values.tolist() == [["006", "010"]]
+    roles = [i["role"] for i in json.loads(Path("plan.json").read_text(encoding="utf-8"))["inputs"]]
+    assert roles == ["units", "barriers", "crossings"]
+
+
+def test_names_in_any_script(run: Run, tmp_path: Path) -> None:
+    """Folder, files, layers, columns, parents and ids in Chinese, ids with leading zeros: nothing is mangled or cut."""
+    folder = tmp_path / "臺北市 大安區"
+    folder.mkdir()
+    units = town()
+    units["門牌"] = [f"{i:03d}" if i % 2 else f"里{i:03d}號" for i in range(1, 17)]
+    units["人口"] = units["persons"]
+    units["區"] = units["ward"].map({"south": "南區", "north": "北區"})
+    units.drop(columns=["code", "persons", "ward"]).to_file(folder / "街廓.gpkg", layer="街廓")
+    (folder / "鎖.csv").write_text(
+        "unit,kind,group\n001,together,校\n里002號,together,校\n003,fixed,G001\n", "utf-8-sig"
+    )
+    ended = run(
+        *("solve", f"{folder}/街廓.gpkg:街廓", "--id", "門牌", "--workload", "人口", "--parent", "區", "--grids", 4),
+        *("--tolerance", "0.3", "--locks", folder / "鎖.csv", *BRIEF, "--out", folder / "網格.gpkg"),
+    )
+    assert ended.code == 0, ended
+    assert "人口" in ended.out
+    read = read_plan(folder / "網格.gpkg")
+    assert read.plan.problem.graph.ids.tolist() == units["門牌"].tolist()
+    grid = pd.read_csv(folder / "網格.csv", dtype=str).set_index("unit")["grid"]
+    assert grid.to_dict() == read.plan.to_series().to_dict()
+    assert grid["001"] == grid["里002號"]
+    assert grid["003"] == "G001"
+    assert set(pyogrio.read_dataframe(folder / "網格.gpkg", layer="grids")["parent"]) == {"南區", "北區"}
+    assert [Path(i["path"]).name for i in read.document["inputs"]] == ["街廓.gpkg", "鎖.csv"]
+    assert run("verify", folder / "網格.gpkg").code == 0
+
+
 # ---- outcomes other than a sound plan ------------------------------------------------------------------------------
 
 
@@ -294,6 +391,63 @@ def test_second_ctrl_c_aborts(
     fake(monkeypatch, search)
     ended = run(*SOLVE, "--out", "plan.gpkg")
     assert ended.code == 130, ended
+    assert contents(tmp_path) == before
+
+
+def test_the_command_line_takes_any_number_of_ctrl_c(
+    run: Run, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes | None], tmp_path: Path
+) -> None:
+    """A third and fourth while the half-written files are removed change neither exit code nor files."""
+
+    def search(problem: Problem, _: object) -> Result:
+        signal.raise_signal(signal.SIGINT)
+        return quarters(problem)
+
+    def write(path: Path, _: object) -> None:
+        path.write_bytes(b"half")
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    fake(monkeypatch, search)
+    monkeypatch.setattr("gridopt.io.plan_file.write_layers", write)
+    ended = run(*SOLVE, "--out", "plan.gpkg")
+    assert ended.code == 130, ended
+    assert "files are the old ones" in ended.err
+    assert contents(tmp_path) == before
+
+
+def test_ctrl_c_after_the_files_are_written_changes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only saying so is left: the plan is whole, and its exit code is that of the plan."""
+    real = __import__("gridopt.cli", fromlist=["_"])._gridopt.main
+
+    def main_and_signal(*args: object, **more: object) -> object:
+        code = real(*args, **more)
+        signal.raise_signal(signal.SIGINT)
+        return code
+
+    monkeypatch.setattr("gridopt.cli._gridopt.main", main_and_signal)
+    assert run(*SOLVE, *BRIEF, "--out", "plan.gpkg").code == 0
+    assert run("verify", "plan.gpkg").code == 130
+
+
+def test_ctrl_c_before_the_search_writes_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes | None], tmp_path: Path
+) -> None:
+    """One is enough while files are read, even where the reader swallows the exception."""
+    from gridopt.cli import solve as module
+
+    real = module.read_territory
+
+    def read(request: object) -> object:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return real(request)
+
+    monkeypatch.setattr(module, "read_territory", read)
+    assert run(*SOLVE, "--out", "plan.gpkg").code == 130
     assert contents(tmp_path) == before
 
 
