@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Iterable, Sequence
+import reprlib
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence, Set
 from fractions import Fraction
 from typing import Any
 
@@ -13,16 +14,28 @@ from numpy.typing import NDArray
 from gridopt.errors import Finding, InputError, name_ids
 
 __all__ = [
+    "MAX_COST",
+    "MAX_MASS",
+    "MAX_TOTAL",
+    "as_array",
     "as_fraction",
     "as_ids",
+    "as_list",
+    "as_numbers",
     "frozen",
+    "is_null",
     "nearest_names",
     "positions_of",
+    "sum_of",
     "to_work_units",
 ]
 
-MAX_TOTAL = 2**53
-"""Largest total workload in work units: exact in float64, and squares of shares fit int64 after scaling."""
+MAX_TOTAL = 2**43
+"""Largest total workload in work units: violation counts millionths, and 10**6 times any load must fit int64."""
+MAX_COST = 2**60
+"""Largest cost a plan may have, and largest sum of a column of edges: sums and differences of a few fit int64."""
+MAX_MASS = 2**31
+"""Largest total workload where inertia is measured: kernels square remainders below it, and add two such squares."""
 
 
 def frozen(values: Any, dtype: Any) -> NDArray[Any]:
@@ -55,10 +68,11 @@ def as_ids(values: Any, n: int | None = None, what: str = "unit") -> NDArray[Any
         If ids are null, repeated, of mixed kind, neither text nor integers, or not `n` of them.
 
     """
-    raw = np.asarray(values, dtype=object)
+    raw = as_array(values, f"{what} ids", object)
     if raw.ndim != 1 or (n is not None and len(raw) != n):
-        raise InputError(f"{len(raw)} {what} ids for {n} {what}s: give one id per {what}.")
-    null = [i for i, v in enumerate(raw) if v is None or v != v]
+        count = str(len(raw)) if raw.ndim == 1 else f"an array of shape {raw.shape} as"
+        raise InputError(f"{count} {what} ids{'' if n is None else f' for {n} {what}s'}: give one id per {what}.")
+    null = np.flatnonzero(is_null(raw)).tolist()
     if null:
         raise InputError(
             f"{len(null)} {what}s have no id (first: row {null[0]}). Fill the id column, or name another one.",
@@ -67,10 +81,15 @@ def as_ids(values: Any, n: int | None = None, what: str = "unit") -> NDArray[Any
     is_text = [isinstance(v, str) for v in raw]
     if all(is_text):
         ids = frozen(raw, object)
-    elif not any(is_text) and all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in raw):
-        ids = frozen(raw.astype(np.int64), np.int64)
+    elif all(_is_whole(v) for v in raw):
+        beyond = [v for v in raw if not -(2**63) <= int(v) < 2**63]
+        if beyond:
+            raise InputError(
+                f"{len(beyond)} {what} ids do not fit in 64 bits (first: {beyond[0]}). Convert the id column to text."
+            )
+        ids = frozen([int(v) for v in raw], np.int64)
     else:
-        odd = next(v for v in raw if not isinstance(v, str | int | np.integer) or isinstance(v, str) != is_text[0])
+        odd = next(v for v in raw if not (isinstance(v, str) if is_text[0] else _is_whole(v)))
         raise InputError(
             f"{what} ids must be all text or all integers; {odd!r} is {type(odd).__name__}. "
             "Convert the id column to text."
@@ -90,6 +109,69 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def is_null(values: Any) -> NDArray[np.bool_]:
+    """Tell which values are none: None, NaN, pandas' NA or NaT. Bool, of the shape of `values`."""
+    import pandas as pd
+
+    return np.asarray(pd.isna(np.asarray(values, dtype=object)), dtype=bool)
+
+
+def as_list(values: Any, what: str, form: str, *, sets: bool = False) -> list[Any]:
+    """
+    Return the elements of a list, tuple, array, Series or the like; `sets` too, where order means nothing.
+
+    Raises
+    ------
+    InputError
+        If `values` is a single value, text or a mapping: `form` says what to give instead.
+
+    Examples
+    --------
+    >>> as_list(("a", "b"), "a group", "ids")
+    ['a', 'b']
+
+    """
+    flat = isinstance(values, Collection) if not hasattr(values, "ndim") else values.ndim == 1
+    if not flat or isinstance(values, str | bytes | Mapping) or (isinstance(values, Set) and not sets):
+        raise InputError(f"{what} is {reprlib.repr(values)}; give {form}.")
+    return list(values)
+
+
+def as_array(values: Any, what: str, dtype: Any = None, error: type[InputError] = InputError) -> NDArray[Any]:
+    """
+    Return `values` as an array of `dtype`.
+
+    Raises
+    ------
+    InputError
+        Or `error`, if rows differ in length, or values cannot be converted.
+
+    """
+    try:
+        return np.asarray(values, dtype=dtype)
+    except (TypeError, ValueError, OverflowError) as reason:
+        raise error(f"{what} cannot be read. Give numbers, in rows of equal length.") from reason
+
+
+def sum_of(column: NDArray[Any]) -> int:
+    """
+    Sum of a column of integers of at least 0, exact where int64 would overflow.
+
+    Examples
+    --------
+    >>> sum_of(np.array([2**62, 2**62])) == 2**63
+    True
+
+    """
+    if not len(column) or int(column.max()) * len(column) < 2**63:
+        return int(column.sum())
+    return sum(column.tolist())
+
+
 def positions_of(wanted: Sequence[Any] | NDArray[Any], ids: NDArray[Any], what: str) -> NDArray[np.int64]:
     """
     Return the position in `ids` of each wanted id; `what` names the table in the message.
@@ -105,7 +187,10 @@ def positions_of(wanted: Sequence[Any] | NDArray[Any], ids: NDArray[Any], what: 
     import pandas as pd
 
     values = np.empty(len(wanted), dtype=object)
-    values[:] = list(wanted)
+    for i, value in enumerate(wanted):
+        if not isinstance(value, Hashable):
+            raise InputError(f"{what} names {reprlib.repr(value)}, which is no id. Give text or an integer.")
+        values[i] = value
     found = pd.Index(ids, dtype=object).get_indexer(pd.Index(values, dtype=object))
     missing = [_plain(w) for w in values[found < 0]]
     if missing:
@@ -166,31 +251,53 @@ def to_work_units(
         If values are not numbers, missing, infinite, negative, too large, or all zero.
 
     """
-    try:
-        numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        bad = [i for i, v in enumerate(values) if not _is_number(v)]
-        raise InputError(
-            f"workload column {column!r} is not numeric: {len(bad)} values (first: unit {_plain(ids[bad[0]])!r} has "
-            f"{values[bad[0]]!r}). Convert the column to numbers.",
-            [_finding("workload-not-numeric", ids[bad], values[bad[0]], "Convert the column to numbers.")],
-        ) from error
+    numbers = as_numbers(values, ids, column)
     absent = np.isnan(numbers)
     if absent.any() and missing != "zero":
         _refuse("workload-missing", ids, absent, numbers, column, "have no value", 'Fill them, or say missing="zero".')
     numbers = np.where(absent, 0.0, numbers)
     if not np.isfinite(numbers).all():
-        _refuse("workload-infinite", ids, ~np.isfinite(numbers), numbers, column, "are infinite", "Correct them.")
+        cure = "Correct them."
+        _refuse("workload-infinite", ids, ~np.isfinite(numbers), numbers, column, "are too large or infinite", cure)
     if (numbers < 0).any():
         cure = "Workload is at least 0: correct these values."
         _refuse("workload-negative", ids, numbers < 0, numbers, column, "are negative", cure)
-    total = float(numbers.sum()) / float(resolution)
+    with np.errstate(over="ignore"):
+        units = np.rint(numbers / float(resolution))
+        total = float(units.sum())  # whole numbers: exact up to 2**53, and no rounding brings more below the limit
     if total > MAX_TOTAL:
         raise InputError(
-            f"workload column {column!r} sums to {total:.3g} work units of {float(resolution)}, the limit is "
-            f"{MAX_TOTAL}. Give it in larger units, or a coarser resolution."
+            f"workload column {column!r} sums to {total:.16g} work units of {float(resolution):g}, the limit is "
+            f"2**43 = {MAX_TOTAL}. Give it in larger units, or a coarser resolution=."
         )
-    return np.rint(numbers / float(resolution)).astype(np.int64)
+    return units.astype(np.int64)
+
+
+def as_numbers(values: Any, ids: NDArray[Any], column: str) -> NDArray[np.float64]:
+    """
+    Return one workload column as float64: NaN where there is no value, infinity where it is above 1e308.
+
+    Raises
+    ------
+    InputError
+        If values are not numbers, named by unit.
+
+    """
+    raw = np.asarray(values)
+    if raw.dtype == object:
+        raw = np.where(is_null(raw), np.nan, raw)
+    try:
+        return raw.astype(np.float64)
+    except OverflowError:
+        raw = np.array([np.inf if isinstance(v, int) and abs(v) >= 2**1023 else v for v in raw], dtype=object)
+        return as_numbers(raw, ids, column)
+    except (TypeError, ValueError) as error:
+        bad = [i for i, v in enumerate(raw) if not _is_number(v)]
+        raise InputError(
+            f"workload column {column!r} is not numeric: {len(bad)} values (first: unit {_plain(ids[bad[0]])!r} has "
+            f"{raw[bad[0]]!r}). Convert the column to numbers.",
+            [_finding("workload-not-numeric", ids[bad], str(raw[bad[0]]), "Convert the column to numbers.")],
+        ) from error
 
 
 def _is_number(value: Any) -> bool:
@@ -198,7 +305,9 @@ def _is_number(value: Any) -> bool:
         float(value)
     except (TypeError, ValueError):
         return False
-    return True
+    except OverflowError:
+        return True
+    return np.ndim(value) == 0
 
 
 def _finding(code: str, ids: NDArray[Any], value: Any, cure: str) -> Finding:

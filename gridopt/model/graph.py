@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from gridopt._validate import as_ids, frozen
-from gridopt.errors import Finding, GraphError, name_ids
+from gridopt._validate import MAX_COST, as_ids, frozen
+from gridopt.errors import Finding, GraphError
+from gridopt.model._columns import check_edges, check_range, read_column, read_count, read_pairs, read_xy, shaped
 
 __all__ = ["BORDER", "CROSSING", "KINDS", "LINK", "Graph"]
 
@@ -160,7 +161,8 @@ class Graph:
         Raises
         ------
         GraphError
-            If an edge has an end outside ``[0, n)``, is a loop, is given twice, or costs less than 1.
+            If an edge has an end outside ``[0, n)``, is a loop, is given twice, or costs less than 1; if a column has
+            another shape, numbers that are not whole or sum to more than 2**60, or coordinates that are not finite.
         InputError
             If ids are null or repeated.
 
@@ -171,44 +173,31 @@ class Graph:
         [0, 2]
 
         """
+        n = read_count(n)
         ids = np.arange(n, dtype=np.int64) if ids is None else as_ids(ids, n)
-        pairs = np.asarray(edges)
-        if pairs.size == 0:
-            pairs = np.empty((0, 2), dtype=np.int64)
-        if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.issubdtype(pairs.dtype, np.integer):
-            raise GraphError(f"edges have shape {pairs.shape} and type {pairs.dtype}; give integers of shape (m, 2).")
-        pairs = pairs.astype(np.int64)
+        pairs = read_pairs(edges)
         m = len(pairs)
-        order = _check_edges(n, pairs, ids)
+        order = check_edges(n, pairs, ids)
         pairs = np.sort(pairs, axis=1)[order]
-        length = _column(lengths, m, "lengths", 0)[order]
-        if costs is None:
-            cost = np.maximum(length, 1) if lengths is not None else np.ones(m, dtype=np.int64)
-        else:
-            cost = _column(costs, m, "costs", 1)[order]
-        for name, column, least in (("length", length, 0), ("cost", cost, 1)):
-            low = np.flatnonzero(column < least)
-            if len(low):
-                u, v = pairs[low[0]]
-                raise GraphError(
-                    f"{len(low)} edges have a {name} below {least} (first: {name_ids(ids[[u]])} - "
-                    f"{name_ids(ids[[v]])}: {column[low[0]]}). "
-                    f"Give each edge a {name} of at least {least}."
-                )
-        if class_lengths is None:
-            by_class = np.zeros((m, len(classes)), dtype=np.int64)
-        else:
-            by_class = np.asarray(class_lengths, dtype=np.int64).reshape(m, len(classes))[order]
+        length = read_column(lengths, m, "lengths", 0)[order]
+        cost = np.maximum(length, 1) if costs is None else read_column(costs, m, "costs", 1)[order]
+        kind = read_column(kinds, m, "kinds", BORDER)[order]
+        check_range(length, "length", 0, MAX_COST, pairs, ids)
+        check_range(cost, "cost", 1, MAX_COST, pairs, ids)
+        check_range(kind, "kind", BORDER, LINK, pairs, ids)
+        by_class = np.zeros((m, len(classes)), dtype=np.int64)
+        if class_lengths is not None:
+            by_class = shaped(class_lengths, by_class.shape, "class_lengths", np.int64)[order]
         return cls(
             edges=pairs.astype(np.int32),
             length=length,
             cost=cost,
-            kind=_column(kinds, m, "kinds", BORDER)[order].astype(np.int8),
+            kind=kind.astype(np.int8),
             ids=ids,
             class_length=by_class,
             classes=tuple(classes),
-            streets=None if streets is None else np.asarray(streets, dtype=object)[order],
-            xy=None if xy is None else np.asarray(xy, dtype=np.float64).reshape(n, 2),
+            streets=None if streets is None else shaped(streets, (m,), "streets", object)[order],
+            xy=None if xy is None else read_xy(xy, ids),
             findings=tuple(findings),
         )
 
@@ -235,7 +224,7 @@ class Graph:
         if n < 0 or ptr[0] != 0 or ptr[-1] != len(idx) or (np.diff(ptr) < 0).any():
             raise GraphError(f"indptr must rise from 0 to {len(idx)}, the number of indices.")
         rows = np.repeat(np.arange(n), np.diff(ptr))
-        weight = np.ones(len(idx), dtype=np.int64) if weights is None else _column(weights, len(idx), "weights", 1)
+        weight = np.ones(len(idx), dtype=np.int64) if weights is None else read_column(weights, len(idx), "weights", 1)
         if len(idx) and (idx.min() < 0 or idx.max() >= n):
             raise GraphError(f"indices must lie in [0, {n}); found {idx.min()} to {idx.max()}.")
         forward, backward = np.lexsort((idx, rows)), np.lexsort((rows, idx))
@@ -450,40 +439,3 @@ def _symmetric_csr(n: int, edges: NDArray[np.int32]) -> tuple[NDArray[Any], NDAr
     edge_idx = np.tile(np.arange(m, dtype=np.int32), 2)
     matrix = sparse.coo_matrix((edge_idx, (rows, cols)), shape=(n, n)).tocsr()
     return frozen(matrix.indptr, np.int64), frozen(matrix.indices, np.int32), frozen(matrix.data, np.int32)
-
-
-def _column(values: Any, m: int, what: str, default: int) -> NDArray[np.int64]:
-    if values is None:
-        return np.full(m, default, dtype=np.int64)
-    column = np.asarray(values)
-    if column.shape != (m,):
-        raise GraphError(f"{what} have shape {column.shape}; give one value for each of the {m} edges.")
-    whole = column.astype(np.int64)
-    if not np.array_equal(whole, column):
-        raise GraphError(f"{what} must be whole numbers; scale and round them first.")
-    return whole
-
-
-def _check_edges(n: int, pairs: NDArray[np.int64], ids: NDArray[Any]) -> NDArray[np.int64]:
-    """Refuse ends outside the graph, loops and repeats; return the canonical order of the edges."""
-    outside = np.flatnonzero(((pairs < 0) | (pairs >= n)).any(axis=1))
-    if len(outside):
-        raise GraphError(
-            f"{len(outside)} edges have an end outside 0 … {n - 1} (first: edge {outside[0]}, "
-            f"{pairs[outside[0]].tolist()}). Edges hold positions of units, not ids."
-        )
-    loops = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
-    if len(loops):
-        raise GraphError(
-            f"{len(loops)} edges join a unit to itself (first: {name_ids(ids[pairs[loops[0], :1]])}). Remove them."
-        )
-    low, high = np.minimum(pairs[:, 0], pairs[:, 1]), np.maximum(pairs[:, 0], pairs[:, 1])
-    key = low * n + high
-    order = np.argsort(key)
-    same = np.flatnonzero(np.diff(key[order]) == 0)
-    if len(same):
-        u, v = ids[low[order[same[:1]]]], ids[high[order[same[:1]]]]
-        raise GraphError(
-            f"{len(same)} edges are given twice (first: {name_ids(u)} - {name_ids(v)}). Give each pair once."
-        )
-    return order

@@ -26,7 +26,7 @@ EXEMPT_REASONS = ("dedicated", "frozen", "heavy", "light")
 @dataclass(frozen=True)
 class Locks:
     """
-    What a plan must leave as it is, by unit id. Empty by default.
+    What a plan must leave as it is, by unit id. Empty by default; None is empty too.
 
     Parameters
     ----------
@@ -53,6 +53,11 @@ class Locks:
     fixed: Mapping[Any, Any] = field(default_factory=dict)
     dedicated: Sequence[Sequence[Any]] = ()
     frozen: Mapping[Any, Sequence[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, empty in (("together", ()), ("apart", ()), ("fixed", {}), ("dedicated", ()), ("frozen", {})):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, empty)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +100,11 @@ class Nesting:
         for name in ("region", "grid_region", "region_parent"):
             object.__setattr__(self, name, frozen(getattr(self, name), np.int32))
         object.__setattr__(self, "parents", frozen(self.parents, self.parents.dtype))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
 
     @property
     def n_regions(self) -> int:
@@ -244,8 +254,12 @@ class Problem:
 
         """
         size = self.resolution[attribute]
-        values = np.asarray(loads) * size.numerator
-        values = values // 1 if size.denominator == 1 else values / size.denominator
+        values = np.asarray(loads)
+        if int(np.abs(values).max(initial=0)) * size.numerator < 2**63:
+            values = values * size.numerator
+            values = values // 1 if size.denominator == 1 else values / size.denominator
+        else:
+            values = np.asarray(values.astype(object) * size.numerator / size.denominator, dtype=np.float64)
         return values.item() if np.ndim(loads) == 0 else values
 
     def permuted(self, order: NDArray[Any]) -> Problem:

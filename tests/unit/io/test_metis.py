@@ -171,7 +171,7 @@ def test_a_regular_file_of_many_nodes_is_read_alike(tmp_path: Path) -> None:
     n = 3000
     pairs = np.unique(np.sort(rng.integers(0, n // 2, (9000, 2)), axis=1), axis=0)
     pairs = pairs[pairs[:, 0] < pairs[:, 1]]
-    graph = Graph.from_edges(n, pairs, costs=10 ** rng.integers(0, 17, len(pairs)))
+    graph = Graph.from_edges(n, pairs, costs=10 ** rng.integers(0, 16, len(pairs)))
     path = tmp_path / "g.graph"
     write_graph(path, graph)
     body = path.read_text().splitlines()[1:]

@@ -1,5 +1,9 @@
 """Problem: the same facts in another order are the same problem."""
 
+import copy
+import pickle
+from dataclasses import fields, is_dataclass
+
 import numpy as np
 import pytest
 
@@ -53,3 +57,33 @@ def test_plans_of_either_order_are_worth_the_same():
     again = problem.reordered(order)
     labels = np.arange(12) % 5
     assert cost(again, labels[order]) == cost(problem, labels)
+
+
+def arrays(noun, name=""):
+    """(name, array) of every array in a noun and the nouns in it."""
+    for field in fields(noun):
+        value, path = getattr(noun, field.name), f"{name}.{field.name}"
+        if isinstance(value, np.ndarray):
+            yield path, value
+        elif is_dataclass(value):
+            yield from arrays(value, path)
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda noun: pickle.loads(pickle.dumps(noun))])
+@pytest.mark.parametrize("kind", ["graph", "nesting", "problem", "plan", "result"])
+def test_copies_are_read_only_too(kind, again):
+    problem = town(np.arange(12), incumbent=[0] * 12, unit_cost=np.ones((12, 5), dtype=int))
+    plan = go.Plan(problem, np.arange(12) % 5)
+    result = go.Result(go.Status.FEASIBLE, "by hand", plan)
+    noun = {"graph": problem.graph, "nesting": problem.nesting, "problem": problem, "plan": plan, "result": result}
+    before, after = dict(arrays(noun[kind])), dict(arrays(again(noun[kind])))
+    assert len(after) >= 4
+    assert [name for name, array in after.items() if array.flags.writeable] == []
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize(("resolution", "load"), [("1e30", 3e30), (2**40, 3 * 2**40), ("0.123456789012", 9e9)])
+def test_loads_in_user_units_do_not_overflow(resolution, load):
+    problem = go.build_problem(go.Graph.from_edges(1, []), [load], n_grids=1, resolution=resolution)
+    assert problem.in_user_units(problem.workload[0, 0]) == pytest.approx(load)
+    assert problem.in_user_units(problem.workload[:, 0]).tolist() == pytest.approx([load])
