@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt._validate import as_fraction
+from gridopt._validate import as_fraction, as_list
 from gridopt.errors import Finding, InputError, name_ids
 from gridopt.model import Graph, Locks, Nesting, Problem
 from gridopt.model.graph import components
-from gridopt.rules.demand import check_choices, read_demand, read_incumbent, read_objective
+from gridopt.rules.demand import check_choices, read_demand, read_incumbent, read_objective, refuse_too_costly
 from gridopt.rules.limits import limits_around
 from gridopt.rules.locks import ResolvedLocks, resolve_locks
 from gridopt.rules.regions import Demand, Regions, build_regions
@@ -33,7 +33,7 @@ def build_problem(
     band: Any = None,
     targets: Any = None,
     parent: Any = None,
-    n_per_parent: tuple[int, int] | None = None,
+    n_per_parent: Sequence[int] | None = None,
     scope: str | None = None,
     islands: str = "own",
     heavy: str = "own_grid",
@@ -117,6 +117,14 @@ def build_problem(
     asked = {k: v for k, v in locals().items() if k not in ("graph", "workload", "parent", "edge_cost", "unit_cost")}
     check_choices(scope=(scope, (None, "parent", "global")), islands=(islands, ("own", "link")))
     check_choices(heavy=(heavy, ("own_grid", "strict")), missing=(missing, ("error", "zero")))
+    if not isinstance(graph, Graph):
+        raise InputError(f"graph is a {type(graph).__name__}; give a Graph, such as build_graph(units) makes.")
+    if not isinstance(locks, Locks | None):
+        raise InputError(f"locks is {locks!r}; give Locks(together=..., apart=..., fixed=...).")
+    if not isinstance(soft, bool | np.bool_):
+        raise InputError(f"soft is {soft!r}; give True or False.")
+    if targets is not None:
+        targets = as_list(targets, "targets", "one number for each grid, such as [1, 2, 1]")
     if graph.n_units == 0:
         raise InputError("the graph has no units. Give at least one.")
     names, work, sizes = read_workload(workload, graph.ids, resolution, missing)
@@ -144,9 +152,7 @@ def build_problem(
         lo=lo,
         hi=hi,
         target=target,
-        nesting=Nesting(
-            regions.region.astype(np.int32), rows, np.array(regions.parent, np.int32), parents, tuple(regions.reason)
-        ),
+        nesting=_nesting(regions, rows, parents),
         fixed=fixed,
         together=resolved.together,
         apart=resolved.apart,
@@ -155,9 +161,10 @@ def build_problem(
         edge_cost=edge_cost,
         unit_cost=unit_cost,
         incumbent=read_incumbent(incumbent, graph.ids, len(rows)),
-        soft=soft,
+        soft=bool(soft),
         parameters=_plain_parameters(asked),
     )
+    refuse_too_costly(problem)
     return replace(problem, findings=(*graph.findings, *_tell(problem)))
 
 
@@ -197,7 +204,7 @@ def _link_islands(graph: Graph, parent: NDArray[np.int64]) -> Graph:
 
 
 def _unequal(
-    targets: Any, work: NDArray[np.int64], demand: Demand, regions: Regions
+    targets: list[Any], work: NDArray[np.int64], demand: Demand, regions: Regions
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     shares = [as_fraction(v.item() if hasattr(v, "item") else v, "targets") for v in targets]
     if len(regions.reason) != 1 or demand.tolerance is None or len(shares) != regions.n_grids[0]:

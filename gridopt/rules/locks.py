@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt._validate import positions_of
+from gridopt._validate import as_list, is_null, positions_of
 from gridopt.errors import Finding, InputError, name_ids
 from gridopt.model import Graph, Locks
 
@@ -49,29 +49,50 @@ def resolve_locks(locks: Locks, graph: Graph, parent: NDArray[np.int64]) -> Reso
     """
     ids = graph.ids
     together = _together(locks.together, ids)
-    fixed = {}
-    for unit, grid in zip(positions_of(list(locks.fixed), ids, "locks.fixed"), locks.fixed.values()):
-        fixed[int(unit)] = grid_number(grid)
+    bound = _mapping(locks.fixed, "locks.fixed", "unit id to grid, such as {'A1': 0}")
+    units = positions_of(list(bound), ids, "locks.fixed")
+    fixed = {int(u): grid_number(grid, " (locks.fixed)") for u, grid in zip(units, bound.values())}
     apart = sorted(
         {
             (int(min(a, b)), int(max(a, b)))
-            for group in locks.apart
-            for a, b in combinations(positions_of(list(group), ids, "locks.apart"), 2)
+            for group in _groups(locks.apart, "locks.apart")
+            for a, b in combinations(positions_of(group, ids, "locks.apart"), 2)
         }
     )
-    dedicated = [np.sort(positions_of(list(group), ids, "locks.dedicated")) for group in locks.dedicated]
-    frozen = {
-        grid_number(grid): np.sort(positions_of(list(group), ids, "locks.frozen"))
-        for grid, group in locks.frozen.items()
-    }
+    dedicated = [_alone(group, ids, "locks.dedicated") for group in _groups(locks.dedicated, "locks.dedicated")]
+    kept = _mapping(locks.frozen, "locks.frozen", "grid to unit ids, such as {0: ['A1', 'A2']}")
+    frozen: dict[int, NDArray[np.int64]] = {}
+    for grid, group in zip(kept, _groups(kept.values(), "locks.frozen")):
+        number = grid_number(grid, " (locks.frozen)")
+        if number in frozen:
+            raise InputError(f"locks.frozen names grid {number} twice. Give it once, with all its units.")
+        frozen[number] = _alone(group, ids, "locks.frozen")
     resolved = ResolvedLocks(fixed, together, np.asarray(apart, dtype=np.int32).reshape(-1, 2), dedicated, frozen)
     _refuse_contradictions(resolved, graph, parent)
     return resolved
 
 
-def grid_number(grid: Any) -> int:
+def _groups(given: Any, what: str) -> list[list[Any]]:
+    form = "groups of unit ids, such as [['A1', 'A2'], ['B1', 'B2']]"
+    return [as_list(group, f"a group of {what}", form, sets=True) for group in as_list(given, what, form, sets=True)]
+
+
+def _mapping(given: Any, what: str, form: str) -> Mapping[Any, Any]:
+    if not isinstance(given, Mapping):
+        raise InputError(f"{what} is {given!r}; give a mapping of {form}.")
+    return given
+
+
+def _alone(group: list[Any], ids: NDArray[Any], what: str) -> NDArray[np.int64]:
+    """Positions of the units of one grid of their own."""
+    if not group:
+        raise InputError(f"{what} has an empty set, which is no grid. Name its units, or leave it out.")
+    return np.sort(positions_of(group, ids, what))
+
+
+def grid_number(grid: Any, where: str = "") -> int:
     """
-    Row of a grid given as a number (from 0) or a text id (``"G001"`` is 0).
+    Row of a grid given as a number (from 0) or a text id (``"G001"`` is 0); `where` it stands, for the message.
 
     Examples
     --------
@@ -81,26 +102,28 @@ def grid_number(grid: Any) -> int:
     """
     if isinstance(grid, str) and grid.startswith("G") and grid[1:].isdigit() and int(grid[1:]) > 0:
         return int(grid[1:]) - 1
+    if isinstance(grid, float | np.floating) and float(grid).is_integer():
+        grid = int(grid)
     if isinstance(grid, int | np.integer) and not isinstance(grid, bool) and grid >= 0:
         return int(grid)
     if isinstance(grid, str) and grid.isdigit():
         return int(grid)
-    raise InputError(f"{grid!r} names no grid. Give its number, from 0, or its id, such as 'G001'.")
+    raise InputError(f"{grid!r}{where} names no grid. Give its number, from 0, or its id, such as 'G001'.")
 
 
 def _together(given: Any, ids: NDArray[Any]) -> NDArray[np.int32]:
     """Compound of each unit; groups that share a unit become one compound."""
-    if hasattr(given, "index") and hasattr(given, "to_dict"):
-        given = given.to_dict()
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping) or hasattr(given, "to_dict"):
         groups: dict[Any, list[Any]] = {}
-        for unit, compound in given.items():
-            if compound is not None and compound == compound and compound != "":
+        rows = list(given.items())
+        null = is_null([compound for _, compound in rows])
+        for (unit, compound), absent in zip(rows, null):
+            if not absent and compound != "":
                 groups.setdefault(compound, []).append(unit)
         given = list(groups.values())
     compound_of = np.full(len(ids), -1, dtype=np.int32)
-    for number, group in enumerate(given):
-        positions = positions_of(list(group), ids, "locks.together")
+    for number, group in enumerate(_groups(given, "locks.together")):
+        positions = positions_of(group, ids, "locks.together")
         for old in {int(c) for c in compound_of[positions]} - {-1}:
             compound_of[compound_of == old] = number
         compound_of[positions] = number
@@ -141,6 +164,8 @@ def _refuse_contradictions(locks: ResolvedLocks, graph: Graph, parent: NDArray[n
                 locks.fixed[u] = grids[0]
     for u, v in locks.apart.tolist():
         pair = ids[[u, v]]
+        if u == v:
+            raise _contradiction(pair[:1], "is apart from itself", "Name each unit of a group once.")
         if locks.together[u] >= 0 and locks.together[u] == locks.together[v]:
             raise _contradiction(pair, "are apart, and in one compound", "Drop one of the two locks.")
         if u in locks.fixed and locks.fixed.get(v) == locks.fixed[u]:

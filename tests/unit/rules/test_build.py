@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import gridopt as go
 from gridopt.rules.limits import apportion, limits_around
+from gridopt.rules.objective import cost
 
 
 def path(n, ids=None, **kwargs):
@@ -173,11 +174,163 @@ def test_unequal_targets_scale_to_the_whole():
         ({"n_grids": 6, "parent": list("PPPQQQ"), "n_per_parent": (4, 5)}, "room for 3 grids"),
         ({"n_grids": 2, "parent": ["P", None] * 3}, "3 units have no parent"),
         ({"n_grids": 2, "edge_cost": [1, 2]}, "edge_cost must be"),
+        ({"n_grids": 2, "edge_cost": [[1], [1, 2]]}, "edge_cost cannot be read"),
+        ({"n_grids": 2, "parent": list("PPPQQQ"), "n_per_parent": 5}, r"n_per_parent is 5; give \(fewest, most\)"),
+        ({"n_grids": 2, "parent": list("PPPQQQ"), "n_per_parent": ("a", "b")}, "n_per_parent is 'a'; give a finite"),
+        ({"n_grids": 2, "parent": list("PPPQQQ"), "n_per_parent": (1, 2, 3)}, "n_per_parent has 3 values"),
+        ({"n_grids": 2, "parent": 5}, "parent is 5; give a Series by unit id"),
+        ({"n_grids": 2, "parent": [1, 2]}, "parent has 2 values for 6 units"),
+        ({"n_grids": 2, "objective": "cut"}, "objective is 'cut'; give the weight of each term"),
+        ({"n_grids": 2, "objective": ["cut"]}, "give the weight of each term"),
+        ({"targets": 5}, "targets is 5; give one number for each grid"),
+        ({"band": 5}, r"band is 5; give \(lo, hi\)"),
+        ({"band": {1, 3}}, r"give \(lo, hi\)"),
+        ({"band": (1, 2, 3)}, "band has 3 values"),
+        ({"band": (1, 2**44)}, r"the limit is 2\*\*43"),
+        ({"n_grids": 2, "soft": "x"}, "soft is 'x'; give True or False"),
+        ({"n_grids": 2, "locks": {}}, "locks is {}; give Locks"),
+        ({"n_grids": 2, "incumbent": 5}, "incumbent is 5; give"),
+        ({"n_grids": 2, "incumbent": {0: 1}}, "incumbent is {0: 1}; give"),
+        ({"n_grids": 2, "incumbent": [0, 1]}, "incumbent has 2 values for 6 units"),
+        ({"n_grids": 2, "incumbent": ["a", 0, 0, 1, 1, 1]}, "'a' .incumbent, unit 0. names no grid"),
+        ({"n_grids": 2, "incumbent": [0, 0, 0, 1, 1, 7]}, "first: unit 5 in 7.; there are 2 grids"),
+        ({"n_grids": 2, "resolution": "1e-400"}, "resolution is 1e-400; give a number above 0"),
     ],
 )
 def test_bad_wishes_are_refused_with_a_cure(kwargs, message):
     with pytest.raises(go.InputError, match=message):
         go.build_problem(path(6), ONES, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("locks", "message"),
+    [
+        ({"dedicated": [[]]}, "locks.dedicated has an empty set, which is no grid"),
+        ({"frozen": {0: []}}, "locks.frozen has an empty set, which is no grid"),
+        ({"frozen": {0: [0], "G001": [1]}}, "locks.frozen names grid 0 twice"),
+        ({"apart": [0, 1]}, "a group of locks.apart is 0; give groups of unit ids"),
+        ({"together": ["ab"]}, "a group of locks.together is 'ab'; give groups"),
+        ({"together": 5}, "locks.together is 5; give groups"),
+        ({"together": [[[0], [1]]]}, r"locks.together names \[0\], which is no id"),
+        ({"fixed": [0, 1]}, r"locks.fixed is \[0, 1\]; give a mapping of unit id to grid"),
+        ({"frozen": [[0, 1]]}, "give a mapping of grid to unit ids"),
+        ({"apart": [[0, 0]]}, "0 is apart from itself"),
+        ({"fixed": {0: "west"}}, "'west' .locks.fixed. names no grid"),
+    ],
+)
+def test_malformed_locks_are_refused_by_name(locks, message):
+    with pytest.raises(go.InputError, match=message):
+        go.build_problem(path(6), ONES, n_grids=3, locks=go.Locks(**locks))
+
+
+def test_absent_locks_are_none():
+    nothing = go.Locks(together=None, apart=None, fixed=None, dedicated=None, frozen=None)
+    problem = go.build_problem(path(6), ONES, n_grids=2, locks=nothing)
+    assert problem.together.tolist() == problem.fixed.tolist() == [-1] * 6
+    assert problem.interchangeable
+
+
+def test_compounds_of_a_table_skip_every_kind_of_null():
+    column = pd.Series(["x", "x", pd.NA, None, float("nan"), ""])
+    problem = go.build_problem(path(6), ONES, n_grids=2, locks=go.Locks(together=column))
+    assert problem.together.tolist() == [0, 0, -1, -1, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("parent", "found"),
+    [
+        ([1.2, 1.2, 1.2, 1.7, 1.7, 1.7], ["1.2", "1.7"]),
+        ([1.0, 1.0, 1.0, 2.0, 2.0, 2.0], [1, 2]),
+        (np.array([3, 3, 3, 1, 1, 1], np.uint8), [1, 3]),
+        ([False, False, False, True, True, True], ["False", "True"]),
+        (["P", "P", "P", 1.0, 1, "1"], ["1", "P"]),
+        ([2**70] * 3 + [1] * 3, ["1", str(2**70)]),
+    ],
+)
+def test_parents_are_told_apart_whatever_their_kind(parent, found):
+    problem = go.build_problem(path(6), ONES, n_grids=2, parent=parent)
+    assert problem.nesting.parents.tolist() == found
+    assert problem.nesting.region.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("null", [None, float("nan"), pd.NA, pd.NaT, ""])
+def test_units_without_a_parent_are_named(null):
+    with pytest.raises(go.InputError, match=r"1 units have no parent .first: 5"):
+        go.build_problem(path(6), ONES, n_grids=2, parent=[1, 1, 1, 2, 2, null])
+
+
+@pytest.mark.parametrize(
+    "incumbent",
+    [
+        [0, 0, "G001", "G002", 1, None],
+        [0.0, 0.0, 0.0, 1.0, 1.0, float("nan")],
+        pd.Series([0, 0, 0, 1, 1]),
+        pd.Series(["G001", "G001", "G001", "G002", "G002", pd.NA]),
+        np.array([0, 0, 0, 1, 1, -1]),
+    ],
+)
+def test_plans_in_force_are_numbers_or_ids_of_grids(incumbent):
+    assert go.build_problem(path(6), ONES, n_grids=2, incumbent=incumbent).incumbent.tolist() == [0, 0, 0, 1, 1, -1]
+
+
+@pytest.mark.parametrize("band", [[2, 3], np.array([2, 3]), pd.Series([2, 3])])
+def test_bands_are_any_two_numbers_in_a_row(band):
+    problem = go.build_problem(path(6), ONES, band=band)
+    assert (problem.lo[0, 0], problem.hi[0, 0]) == (2, 3)
+
+
+def test_a_graph_is_needed():
+    with pytest.raises(go.InputError, match="graph is a NoneType; give a Graph"):
+        go.build_problem(None, ONES, n_grids=2)
+
+
+@pytest.mark.parametrize("first", [2**43 - 5, 2**43 - 4, 2**53 + 1, 10**400, 1e308])
+def test_total_workload_is_held_against_its_limit_exactly(first):
+    work = [first, *[1] * 5]
+    if sum(map(Fraction, work)) <= 2**43:
+        problem = go.build_problem(path(6), work, n_grids=2)
+        assert problem.workload[:, 0].tolist() == work
+        assert int(problem.workload.max()) * 10**6 < 2**63
+    else:
+        with pytest.raises(go.InputError, match=r"coarser resolution=|too large or infinite"):
+            go.build_problem(path(6), work, n_grids=2)
+
+
+def test_missing_values_of_nullable_tables_are_missing():
+    work = pd.Series(pd.array([1.5, None, 1, 1, 1, 1], dtype="Float64"))
+    with pytest.raises(go.InputError, match=r"no value .first: unit 1"):
+        go.build_problem(path(6), work, n_grids=2)
+    assert go.build_problem(path(6), work, n_grids=2, missing="zero").workload[:2, 0].tolist() == [150, 0]
+
+
+FAR = [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0)]
+
+
+@pytest.mark.parametrize(
+    ("work", "xy", "kwargs", "message"),
+    [
+        (ONES, None, {"edge_cost": [2**62] * 5}, "most of it by 'edge_cost'.*common factor"),
+        (ONES, None, {"edge_cost": np.array([2**63, 1, 1, 1, 1], np.uint64)}, "most of it by 'edge_cost'"),
+        (ONES, None, {"unit_cost": [[2**58, 2]] * 6}, "most of it by 'unit_cost'"),
+        (ONES, None, {"objective": {"cut": 2**58}}, "most of it by 'cut'"),
+        (ONES, None, {"objective": {"moved": 2**58}, "incumbent": [0] * 6}, "most of it by 'moved'"),
+        (ONES, None, {"objective": {"imbalance": 2**58}}, "most of it by 'imbalance'"),
+        ([10**8] * 6, [*FAR, (4e6, 0)], {"objective": {"inertia": 1}}, "most of it by 'inertia'.*coarser resolution"),
+        ([2**30] * 6, [*FAR, (5, 0)], {"objective": {"inertia": 1}}, r"the limit is 2\*\*31"),
+        (ONES, [*FAR, (1e300, 0)], {"objective": {"inertia": 1}}, "unit 5 1e.300 m from the origin"),
+    ],
+)
+def test_what_could_leave_64_bits_is_refused(work, xy, kwargs, message):
+    with pytest.raises(go.InputError, match=message):
+        go.build_problem(path(6, xy=xy), work, n_grids=2, **kwargs)
+
+
+def test_inertia_at_its_limit_is_the_same_in_kernels_and_from_scratch():
+    """Just below the limits of workload and of distance, where int64 would overflow first."""
+    graph = path(6, xy=[(i * 5_000, (i % 2) * 20_000) for i in range(6)])
+    problem = go.build_problem(graph, [2**31 // 6 - i for i in range(6)], n_grids=2, objective={"inertia": 1})
+    result = go.solve(problem, steps=200)
+    assert result.cost == cost(problem, result.require_plan().labels) > 2**50
 
 
 @pytest.mark.parametrize(
@@ -188,6 +341,13 @@ def test_bad_wishes_are_refused_with_a_cure(kwargs, message):
         ([1, 1, float("inf"), 1, 1, 1], "infinite .first: unit 'c'"),
         (list("abcxyz"), "not numeric"),
         ([0] * 6, "zero for every unit"),
+        ([1e-9] * 6, "rounds to 0 for every unit .*largest value is 1e-09, the resolution 0.01.*resolution=1e-12"),
+        (5, "workload is 5; give a Series"),
+        (None, "workload is None; give a Series"),
+        ("abcdef", "workload is 'abcdef'; give a Series"),
+        ({"hh": 5}, "workload 'hh' is 5; give a Series"),
+        ([[1, 2]] * 5, "5 rows for 6 units"),
+        ([1, 10**400, 1, 1, 1, 1], "too large or infinite .first: unit 'b'"),
         ([1] * 5, "5 values for 6 units"),
         (pd.Series(ONES, index=list("abcdez"), name="hh"), "not units .first: 'z'"),
         (pd.Series(ONES[:5], index=list("abcde"), name="hh"), "no row for 1 of 6 units .first: 'f'"),
