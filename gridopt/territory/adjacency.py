@@ -139,6 +139,7 @@ def build_graph(
         known = lines.classes
         _, edge, _ = _measure(parted.borders)
         metres, names = measure_classes(parted.borders, edge, len(rows.pair), lines, street_tolerance)
+        said += _tell_streets(metres)
         rows = _with_streets(rows, metres, names, [weights[c] for c in known], weights["none"])
     if layers["crossings"] is not None:
         least = min(weights.values()) if streets is not None else 1
@@ -186,7 +187,7 @@ def _read_layers(given: Mapping[str, Any], crs: Any) -> tuple[dict[str, Any], li
     layers: dict[str, Any] = {}
     for name, layer in given.items():
         is_table = name == "links" and not hasattr(layer, "geometry")
-        shapes = None if layer is None or is_table else as_layer(layer, name, crs)
+        shapes = None if is_table or (layer is None and name != "units") else as_layer(layer, name, crs)
         if shapes is not None and (len(shapes) or name in ("units", "streets")):
             check_layer(shapes, name, _KINDS[name])
         layers[name] = shapes if shapes is not None and len(shapes) else None
@@ -321,6 +322,13 @@ def _tell_contacts(contacts: Contacts, ids: Array) -> list[Finding]:
         cure = "Pairs of units that touch in corners only are no neighbours."
         said.append(Finding("corner-contact", "info", (), len(contacts.corners), None, cure))
     return said
+
+
+def _tell_streets(metres: Array) -> list[Finding]:
+    if not len(metres) or metres.any():
+        return []
+    cure = "No border runs along any street: check the coordinate system of the streets, or raise street_tolerance=."
+    return [Finding("streets-elsewhere", "warning", (), "0 %", None, cure)]
 
 
 def _tell_barriers(gone: int, shortened: int, inside: int) -> list[Finding]:

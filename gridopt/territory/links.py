@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt._validate import positions_of
+from gridopt._validate import MAX_COST, as_list, positions_of
 from gridopt.errors import Finding, GeometryError, GraphError, InputError, name_ids
 from gridopt.territory.barriers import REACH, line_ends, nearest_units
 
@@ -15,6 +16,8 @@ __all__ = ["read_links"]
 
 COST = "cost"
 """Column that holds the cost of each link; 1 where it is absent."""
+
+LINK_FORM = "a table of two unit ids, pairs such as [('A1', 'A2')], or lines"
 
 Array = NDArray[Any]
 
@@ -66,8 +69,13 @@ def read_links(links: Any, ids: Array, polygons: Array) -> tuple[NDArray[np.int6
             f"{ids[pairs[loops[0], 0]]!r}). Remove them, or correct their ends."
         )
     for name, cost in zip(names, costs):
-        if not isinstance(cost, int | float | np.number) or cost != cost or cost < 1 or cost != int(cost):
-            raise InputError(f"link {name!r} has cost {cost!r}; give a whole number of at least 1.")
+        if (
+            not isinstance(cost, int | float | np.number)
+            or cost != cost
+            or not 1 <= cost <= MAX_COST
+            or cost != int(cost)
+        ):
+            raise InputError(f"link {name!r} has cost {cost!r}; give a whole number of at least 1, at most 2**60.")
     cost_of = np.array(costs, dtype=np.int64)
     pairs = np.sort(pairs, axis=1)
     order = np.lexsort((cost_of, pairs[:, 1], pairs[:, 0]))
@@ -83,6 +91,10 @@ def _columns(links: Any) -> tuple[list[Any], list[Any], list[Any]]:
             raise InputError(f"links have columns {list(links.columns)}; give two columns of unit ids.")
         costs = _cost_column(links)
         return links[ends[0]].tolist(), links[ends[1]].tolist(), costs
+    if isinstance(links, Iterator):
+        links = list(links)
+    if not (isinstance(links, np.ndarray) and links.ndim == 2):
+        links = as_list(links, "links", LINK_FORM, sets=True)
     rows = [tuple(row) if isinstance(row, list | tuple | np.ndarray) else (row,) for row in links]
     odd = [row for row in rows if len(row) not in (2, 3)]
     if odd:

@@ -71,6 +71,38 @@ def test_a_street_drawn_twice_counts_once(row):
     assert build_graph(row, streets=streets).class_length[0].tolist() == [800, 0, 0, 0]
 
 
+@pytest.mark.parametrize(("x", "told"), [(9000, {"streets-elsewhere": "0 %"}), (100, {})])
+def test_a_layer_of_streets_along_no_border_is_told(row, x, told):
+    graph = build_graph(row, streets=lines([(x, 0), (x, 100)], highway=["primary"]))
+    found = codes(graph)
+    assert {code: value for code, value in found.items() if code == "streets-elsewhere"} == told
+
+
+def test_units_are_needed():
+    with pytest.raises(GeometryError, match="units is a NoneType"):
+        build_graph(None)
+
+
+@pytest.mark.parametrize(
+    ("links", "message"),
+    [
+        (5, "links is 5; give a table of two unit ids"),
+        (np.array(5), r"links is array\(5\); give a table"),
+        ("ab", "links is 'ab'; give a table"),
+        ([("west", "east", 2**70)], "at most 2.*60"),
+        ([("west", "east", float("inf"))], "at most 2.*60"),
+    ],
+)
+def test_malformed_links_are_refused(row, links, message):
+    with pytest.raises(InputError, match=message):
+        build_graph(row, links=links)
+
+
+@pytest.mark.parametrize("shape", [list, tuple, iter, lambda pairs: np.array(pairs, object)])
+def test_links_are_pairs_in_any_row(row, shape):
+    assert table(build_graph(row, links=shape([("west", "east")])))["west", "east"] == (LINK, 0, 1)
+
+
 def test_streets_across_and_streets_apart_do_not_count(row):
     streets = lines([(0, 50), (200, 50)], [(60, 10), (140, 90)], [(101.5, 0), (101.5, 100)], highway=["primary"] * 3)
     graph = build_graph(row, streets=streets)
