@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt.errors import Finding, InputError, name_ids
-from gridopt.model import Problem
+from gridopt.model import Plan, Problem, Result
 from gridopt.rules.constraints import broken_limits, broken_locks, broken_shape
 from gridopt.rules.locks import grid_number
 from gridopt.rules.tables import align
@@ -27,7 +27,7 @@ def verify(problem: Problem, labels: Any) -> list[Finding]:
     ----------
     problem : Problem
         What the plan must keep.
-    labels : array_like of int, Series of grid ids by unit id, or Plan
+    labels : array_like of int, Series of grid ids by unit id, Plan, or Result with a plan
         Grid of each unit. A Series is aligned by index; text ids such as ``"G003"`` are understood.
 
     Returns
@@ -58,7 +58,9 @@ def verify(problem: Problem, labels: Any) -> list[Finding]:
 def labels_from(problem: Problem, labels: Any) -> NDArray[np.int32]:
     """Return `labels` as an int32 array in the order of the units, refusing what is no complete assignment."""
     ids, k = problem.graph.ids, problem.n_grids
-    if hasattr(labels, "labels"):
+    if isinstance(labels, Result):
+        labels = labels.require_plan()
+    if isinstance(labels, Plan):
         labels = labels.labels
     if hasattr(labels, "index") and hasattr(labels, "to_numpy"):
         labels = np.asarray(labels, dtype=object)[align(labels, ids, "labels")]
