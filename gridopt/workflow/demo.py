@@ -26,7 +26,7 @@ __all__ = ["DemoReport", "run"]
 LEAST_STEPS, STEPS_PER_BLOCK = 2_000_000, 5_000
 """Budget of the search when no time is given: a second for the town, half a minute for 10,000 blocks."""
 PLAN, PICTURES = "plan.gpkg", ("map.png", "map.svg")
-MARK = "demo-data"
+MARK = Finding("demo-data", "info", ("gridopt demo",), None, None, "Only files with this note are written over by it.")
 """Finding that tells a plan of the demo from any other."""
 LONGEST_TABLE = 40
 """Grids listed one by one; of more, the ten furthest from their target."""
@@ -108,8 +108,7 @@ def run(
         budget: dict[str, Any] = {"steps": steps} if seconds is None else {"seconds": seconds}
         result = solve(case.problem, seed=seed, on_progress=on_progress, **budget)
         plan = result.require_plan()
-        mark = Finding(MARK, "info", (case.title,), None, None, "Written by the demo, which may write it again.")
-        files = save_plan(folder / PLAN, result, case.blocks, findings=(*case.findings, mark))
+        files = save_plan(folder / PLAN, result, case.blocks, findings=(*case.findings, MARK))
         pictures = _draw(folder, case, result)
     stored = read_plan(files[0])
     findings = tuple(verify(stored.plan.problem, stored.plan.labels))
@@ -156,7 +155,7 @@ def _check_own(folder: Path) -> None:
         return
     try:
         told = json.loads((folder / "plan.json").read_text(encoding="utf-8"))["findings"]
-        is_own = any(finding["code"] == MARK for finding in told)
+        is_own = any(finding["code"] == MARK.code for finding in told)
     except (OSError, ValueError, LookupError, TypeError):
         is_own = False
     if not is_own:
