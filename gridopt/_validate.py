@@ -286,6 +286,16 @@ def as_numbers(values: Any, ids: NDArray[Any], column: str) -> NDArray[np.float6
     raw = np.asarray(values)
     if raw.dtype == object:
         raw = np.where(is_null(raw), np.nan, raw)
+    texts = np.zeros(len(raw), dtype=bool)
+    if raw.dtype.kind in "OU":
+        texts = np.array([isinstance(v, str) for v in raw], dtype=bool)
+    if texts.any() and all(_is_number(v) for v in raw[texts]):
+        first = np.flatnonzero(texts)[:1]
+        raise InputError(
+            f"workload column {column!r} is text, such as {str(raw[first[0]])!r} (first: unit {name_ids(ids[first])}). "
+            "If these are amounts and no codes, convert the column to numbers.",
+            [_finding("workload-not-numeric", ids[texts], str(raw[first[0]]), "Convert the column to numbers.")],
+        )
     try:
         return raw.astype(np.float64)
     except OverflowError:

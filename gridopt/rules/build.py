@@ -256,42 +256,49 @@ def _rows(regions: Regions, locks: ResolvedLocks, graph: Graph) -> NDArray[np.in
 
 def _tell(problem: Problem) -> list[Finding]:
     """What was decided while building, by unit id."""
-    nesting, ids = problem.nesting, problem.graph.ids
-    told = []
-    by_region = np.argsort(nesting.region, kind="stable")
-    starts = np.searchsorted(nesting.region[by_region], np.arange(nesting.n_regions))
-    load = np.add.reduceat(problem.workload[by_region], starts, axis=0)[:, 0]
-    cures = {
-        "heavy": "It is a grid of its own, exempt from limits; what it cuts off and is too light for a grid joins it.",
-        "light": "It is one exempt grid.",
-    }
-    ordinary = _ordinary_rows(problem)
-    for r, reason in enumerate(nesting.reason):
-        if reason in cures:
-            units = by_region[starts[r] : starts[r + 1] if r + 1 < len(starts) else None]
-            first = tuple(ids[np.sort(units)][:50].tolist())
-            value = problem.in_user_units(int(load[r]))
-            row = ordinary.get(int(nesting.region_parent[r]), ordinary.get(-1))
-            side = problem.hi if reason == "heavy" else problem.lo
-            limit = None if row is None else problem.in_user_units(int(side[row, 0]))
-            told.append(
-                Finding(
-                    f"{reason}-{'unit' if reason == 'heavy' else 'piece'}",
-                    "warning",
-                    first,
-                    value,
-                    limit,
-                    cures[reason],
-                )
-            )
+    told = _tell_exempt(problem)
     n_components = int(problem.graph.components().max(initial=-1)) + 1
     if n_components > 1:
         told.append(Finding("several-components", "info", (), n_components, 1, "Each has its own share of grids."))
     for name, size in zip(problem.attributes, problem.resolution):
         if size != 1:
-            told.append(
-                Finding("rounded", "info", (name,), None, float(size), "Loads are multiples of the resolution.")
-            )
+            cure = "Loads are multiples of the resolution."
+            told.append(Finding("rounded", "info", (name,), None, float(size), cure))
+    return told
+
+
+def _tell_exempt(problem: Problem) -> list[Finding]:
+    """Regions whose grid is exempt because of its load, the heaviest unit first, by the workload that decided it."""
+    nesting, work = problem.nesting, problem.workload
+    by_region = np.argsort(nesting.region, kind="stable")
+    starts = np.append(np.searchsorted(nesting.region[by_region], np.arange(nesting.n_regions)), len(by_region))
+    ordinary = _ordinary_rows(problem)
+    told = []
+    for r, reason in enumerate(nesting.reason):
+        if reason not in ("heavy", "light"):
+            continue
+        units = by_region[starts[r] : starts[r + 1]]
+        units = units[np.lexsort((units, -work[units].max(axis=1)))]
+        load = work[units].sum(axis=0)
+        row = ordinary.get(int(nesting.region_parent[r]), ordinary.get(-1))
+        a, limit = 0, None
+        if row is not None:
+            side = problem.hi[row] if reason == "heavy" else problem.lo[row]
+            share = load / np.maximum(side, 1)
+            a = int(share.argmax() if reason == "heavy" else share.argmin())
+            limit = problem.in_user_units(int(side[a]), a)
+        cure = "It is one exempt grid."
+        if reason == "heavy":
+            cure = "It is a grid of its own, exempt from limits."
+            if len(units) > 1:
+                cure = f"With {len(units) - 1} units that belong to it or are cut off by it, it is one exempt grid."
+        if problem.n_attributes > 1:
+            cure = f"By {problem.attributes[a]}: {cure[0].lower()}{cure[1:]}"
+        first = tuple(problem.graph.ids[units[:50]].tolist())
+        value = problem.in_user_units(int(load[a]), a)
+        told.append(
+            Finding(f"{reason}-{'unit' if reason == 'heavy' else 'piece'}", "warning", first, value, limit, cure)
+        )
     return told
 
 

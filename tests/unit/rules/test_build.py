@@ -375,3 +375,17 @@ def test_nothing_but_heavy_units_is_a_plan_all_the_same():
     problem = go.build_problem(path(2), [5, 7], band=(0, 3))
     assert problem.nesting.reason == ("heavy", "heavy")
     assert go.verify(problem, [0, 1]) == []
+
+
+def test_heavy_units_are_told_by_the_workload_that_is_too_heavy():
+    work = pd.DataFrame({"shops": [1, 1, 1, 1, 1, 1], "area": [90, 5, 5, 5, 5, 5]})
+    problem = go.build_problem(path(6), work, n_grids=3, tolerance=0.4)
+    (finding,) = [f for f in problem.findings if f.code == "heavy-unit"]
+    assert (finding.ids, finding.value) == ((0,), 90)
+    assert finding.limit < 90
+    assert finding.cure.startswith("By area")
+
+
+def test_text_is_no_workload_even_where_it_looks_like_numbers():
+    with pytest.raises(go.InputError, match="'code' is text"):
+        go.build_problem(path(2), pd.DataFrame({"code": ["63000010", "63000020"]}), n_grids=2)
