@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
-import signal
 import sqlite3
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import geopandas as gpd
 import networkx as nx
@@ -20,42 +16,11 @@ import pytest
 import shapely
 import shapely.affinity
 
-from gridopt.cli import main
 from gridopt.errors import Finding
 from gridopt.io.plan_file import read_plan
-from gridopt.model import Plan, Problem, Result, Status
+from gridopt.model import Problem, Result, Status
 from gridopt.rules.verify import verify
-from tests.end_to_end.towns import contents, town
-
-
-class Ended(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in a folder that holds `town.gpkg`."""
-    monkeypatch.chdir(tmp_path)
-    town().to_file("town.gpkg", layer="units")
-
-    def call(*args: object) -> Ended:
-        with pytest.raises(SystemExit) as end:
-            main([str(a) for a in args])
-        told = capsys.readouterr()
-        return Ended(int(end.value.code or 0), told.out, told.err)
-
-    return call
-
-
-SOLVE = ("solve", "town.gpkg", "--id", "code", "--workload", "persons", "--grids", 4, "--tolerance", "0.15")
-BRIEF = ("--steps", 20_000, "--seed", 7)
+from tests.end_to_end.towns import BRIEF, SOLVE, Run, contents, fake, quarters, town
 
 
 def test_solve_writes_a_sound_plan_and_says_so(run: Run) -> None:
@@ -290,16 +255,6 @@ def test_infeasible_writes_findings_and_no_plan(run: Run) -> None:
     assert [f for f in document["findings"] if f["severity"] == "error"]
 
 
-def fake(monkeypatch: pytest.MonkeyPatch, give: Callable[[Problem, Callable[..., Any]], Result]) -> None:
-    """Replace the search by one whose outcome is known."""
-    monkeypatch.setattr("gridopt.solvers.solve.solve", lambda problem, *, on_progress, **_: give(problem, on_progress))
-
-
-def quarters(problem: Problem, status: Status = Status.FEASIBLE) -> Result:
-    """Rows of the town as grids: contiguous, but 46 persons in the south and 94 in the north."""
-    return Result(status, "made by hand", Plan(problem, np.repeat(np.arange(4), 4)), cost=1, seed=7)
-
-
 def test_violated_plans_are_written_with_exit_3(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The best plan there is may be wanted all the same; the exit code tells scripts."""
 
@@ -324,150 +279,6 @@ def test_no_plan_in_time_writes_nothing(run: Run, monkeypatch: pytest.MonkeyPatc
     ended = run(*SOLVE, "--out", "plan.gpkg")
     assert ended.code == 4, ended
     assert "The budget ended before a plan was found. Nothing was written." in ended.err
-    assert contents(tmp_path) == before
-
-
-# ---- Ctrl-C --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def before(run: Run, tmp_path: Path) -> Iterator[dict[str, bytes | None]]:
-    """Files of an older plan; Ctrl-C does again what it did, whatever the test did."""
-    run(*SOLVE, *BRIEF, "--out", "plan.gpkg")
-    yield contents(tmp_path)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_first_ctrl_c_stops_the_search_and_writes(
-    run: Run, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes | None]
-) -> None:
-    """The search is asked to stop, its best sound plan is written, exit 130."""
-    stopped = []
-
-    def search(problem: Problem, on_progress: Callable[..., Any]) -> Result:
-        stopped.append(on_progress(None))
-        signal.raise_signal(signal.SIGINT)
-        stopped.append(on_progress(None))
-        return quarters(problem)
-
-    fake(monkeypatch, search)
-    ended = run(*SOLVE, "--out", "plan.gpkg")
-    assert ended.code == 130, ended
-    assert stopped == [False, True]
-    assert read_plan("plan.gpkg").document["reason"] == "made by hand"
-
-
-def test_ctrl_c_before_a_sound_plan_writes_nothing(
-    run: Run, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes | None], tmp_path: Path
-) -> None:
-    """A violated plan never takes the place of an old one by an interruption."""
-
-    def search(problem: Problem, _: object) -> Result:
-        signal.raise_signal(signal.SIGINT)
-        return quarters(problem, Status.VIOLATED)
-
-    fake(monkeypatch, search)
-    ended = run(*SOLVE, "--out", "plan.gpkg")
-    assert ended.code == 130, ended
-    assert "nothing was written" in ended.err
-    assert contents(tmp_path) == before
-
-
-@pytest.mark.parametrize("is_swallowed", [False, True])
-def test_second_ctrl_c_aborts(
-    run: Run, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes | None], tmp_path: Path, is_swallowed: bool
-) -> None:
-    """Old files stay, even where the search takes the second signal for a wish to stop."""
-
-    def search(problem: Problem, _: object) -> Result:
-        signal.raise_signal(signal.SIGINT)
-        try:
-            signal.raise_signal(signal.SIGINT)
-        except KeyboardInterrupt:
-            if not is_swallowed:
-                raise
-        return quarters(problem)
-
-    fake(monkeypatch, search)
-    ended = run(*SOLVE, "--out", "plan.gpkg")
-    assert ended.code == 130, ended
-    assert contents(tmp_path) == before
-
-
-def test_the_command_line_takes_any_number_of_ctrl_c(
-    run: Run, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes | None], tmp_path: Path
-) -> None:
-    """A third and fourth while the half-written files are removed change neither exit code nor files."""
-
-    def search(problem: Problem, _: object) -> Result:
-        signal.raise_signal(signal.SIGINT)
-        return quarters(problem)
-
-    def write(path: Path, _: object) -> None:
-        path.write_bytes(b"half")
-        try:
-            signal.raise_signal(signal.SIGINT)
-        finally:
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGINT)
-
-    fake(monkeypatch, search)
-    monkeypatch.setattr("gridopt.io.plan_file.write_layers", write)
-    ended = run(*SOLVE, "--out", "plan.gpkg")
-    assert ended.code == 130, ended
-    assert "files are the old ones" in ended.err
-    assert contents(tmp_path) == before
-
-
-def test_ctrl_c_after_the_files_are_written_changes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only saying so is left: the plan is whole, and its exit code is that of the plan."""
-    real = __import__("gridopt.cli", fromlist=["_"])._gridopt.main
-
-    def main_and_signal(*args: object, **more: object) -> object:
-        code = real(*args, **more)
-        signal.raise_signal(signal.SIGINT)
-        return code
-
-    monkeypatch.setattr("gridopt.cli._gridopt.main", main_and_signal)
-    assert run(*SOLVE, *BRIEF, "--out", "plan.gpkg").code == 0
-    assert run("verify", "plan.gpkg").code == 130
-
-
-def test_ctrl_c_before_the_search_writes_nothing(
-    run: Run, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes | None], tmp_path: Path
-) -> None:
-    """One is enough while files are read, even where the reader swallows the exception."""
-    from gridopt.cli import solve as module
-
-    real = module.read_territory
-
-    def read(request: object) -> object:
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        return real(request)
-
-    monkeypatch.setattr(module, "read_territory", read)
-    assert run(*SOLVE, "--out", "plan.gpkg").code == 130
-    assert contents(tmp_path) == before
-
-
-def test_ctrl_c_while_writing_leaves_the_old_files(
-    run: Run, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes | None], tmp_path: Path
-) -> None:
-    """First Ctrl-C in the search, second while layers are written: nothing half is left."""
-
-    def search(problem: Problem, _: object) -> Result:
-        signal.raise_signal(signal.SIGINT)
-        return quarters(problem)
-
-    def write(path: Path, _: object) -> None:
-        path.write_bytes(b"half")
-        signal.raise_signal(signal.SIGINT)
-
-    fake(monkeypatch, search)
-    monkeypatch.setattr("gridopt.io.plan_file.write_layers", write)
-    ended = run(*SOLVE, "--out", "plan.gpkg")
-    assert ended.code == 130, ended
     assert contents(tmp_path) == before
 
 
