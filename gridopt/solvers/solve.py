@@ -42,6 +42,8 @@ EFFORTS: Mapping[str, Effort] = {
 """What the names of efforts stand for."""
 
 DEFAULT_SECONDS = 10.0
+MOST = 2**62
+"""Largest seed and number of steps."""
 
 
 def solve(
@@ -197,6 +199,8 @@ class _Request:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
                 raise InputError(f"{name} is {value!r}; give a whole number of at least {least}.")
+            if value > MOST:
+                raise InputError(f"{name} is {value}; give at most {MOST}.")
         if self.effort not in EFFORTS:
             raise InputError(f"effort is {self.effort!r}. {nearest_names(str(self.effort), EFFORTS)}")
 

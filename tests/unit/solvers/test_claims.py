@@ -65,3 +65,10 @@ def test_soft_limits_that_are_missed_are_said_even_of_an_optimum():
     graph = edges(3, [(0, 1), (1, 2)])
     result = go.solve(go.build_problem(graph, [10, 10, 10], n_grids=1, band=(1, 20), soft=True), steps=10)
     assert "missed by" in result.reason
+
+
+@pytest.mark.parametrize("name", ["seed", "steps"])
+def test_numbers_beyond_64_bits_are_refused(name):
+    problem = go.build_problem(edges(2, [(0, 1)]), [1, 1], n_grids=2)
+    with pytest.raises(go.InputError, match=f"{name} is 1180591620717411303424; give at most"):
+        go.solve(problem, **{name: 2**70})
