@@ -58,6 +58,10 @@ def command(
         show_findings("broken", broken)
         click.echo(f"NOT SOUND: {len(broken)} findings")
         return VIOLATED
+    unread = [str(f.ids[0]) for f in told if f.code == "edits-elsewhere"]
+    if unread:
+        click.echo(f"EDITS NOT VERIFIED: layer units is sound, but the edits are in layer {', '.join(unread)}")
+        return VIOLATED
     click.echo("sound")
     return SOUND
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gridopt._validate import nearest_names, to_work_units
 from gridopt.errors import Finding, GridoptError, InputError, name_ids
 from gridopt.io._atomic import check_no_input, check_writable, replacing, sha256_of
+from gridopt.io._edits import edits_elsewhere, need_layers
 from gridopt.io._layers import adjacency_table, findings_table, fit_columns, problem_table, write_layers
 from gridopt.io._stored import digest, document_of, graph_from, ids_of, problem_from
 from gridopt.io.tables import existing_file, need_columns, read_table
@@ -70,6 +71,9 @@ class PlanFile:
     def problem(self) -> Problem:
         """The problem the plan belongs to."""
         return self.plan.problem
+
+    def __repr__(self) -> str:
+        return f"PlanFile({str(self.path)!r}, {self.plan!r}, {len(self.findings)} findings)"
 
 
 def outputs_of(path: str | os.PathLike[str]) -> tuple[Path, Path, Path]:
@@ -254,6 +258,7 @@ def read_plan(path: str | os.PathLike[str]) -> PlanFile:
         "adjacency": ("u", "v", "length", "cost", "kind"),
         "problem": ("unit", "region", "fixed", "together"),
     }
+    need_layers(gpkg, parts)
     layers = {
         name: read_table(f"{gpkg}:{name}", what=f"plan ({name})", columns=columns, may_be_empty=name == "adjacency")
         for name, columns in parts.items()
@@ -270,7 +275,7 @@ def read_plan(path: str | os.PathLike[str]) -> PlanFile:
             f"{beside} and {gpkg.name} are incomplete or do not fit together ({why}). {cure}",
             [Finding("plan-mismatch", "error", (str(gpkg),), why, None, cure)],
         ) from error
-    return PlanFile(gpkg, units, plan, document, tuple(changes))
+    return PlanFile(gpkg, units, plan, document, (*changes, *edits_elsewhere(gpkg, units["grid"])))
 
 
 def _rebuild(stored: Mapping[str, Any], layers: Mapping[str, pd.DataFrame], gpkg: Path) -> tuple[pd.DataFrame, Plan]:
@@ -366,7 +371,8 @@ def _changes(plan: Plan, document: Mapping[str, Any], gpkg: Path) -> list[Findin
     found = []
     if now["labels"] != then.get("labels"):
         cure = (
-            "The plan is checked as it now stands; status, cost and bound in plan.json are those of the plan as solved."
+            "The plan is checked as it now stands. Layers grids and borders, plan.csv, and status, cost and bound in "
+            "plan.json are still those of the plan as written; in Python, go.save_plan makes them anew."
         )
         found.append(Finding("grid-edited", "info", (str(gpkg),), None, None, cure))
     if now["limits"] != then.get("limits"):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gridopt._validate import nearest_names
 from gridopt.errors import InputError
 from gridopt.model.plan import Plan
+from gridopt.model.result import Result
 from gridopt.viz.colours import PALETTE, colour_parts
 from gridopt.viz.loads import MANY_GRIDS, Loads, draw_deviations, draw_table, table_height
 from gridopt.viz.shapes import align_units, dissolve, lines_between, touching_pairs
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_map", "save_map"]
+__all__ = ["draw_map", "plan_of", "save_map"]
 
 CLASS_COLUMNS = ("class", "highway", "fclass")
 """Where the class of a street is looked for."""
@@ -38,8 +39,33 @@ LABEL_POINTS = (4.5, 12.0)
 """Smaller labels are left out, larger ones do not occur."""
 
 
+def plan_of(given: Plan | Result) -> Plan:
+    """
+    Return the plan of a result, or the plan that was given.
+
+    Raises
+    ------
+    NoPlanError
+        If the result has no plan.
+    InputError
+        If it is neither a plan nor a result.
+
+    Examples
+    --------
+    >>> plan_of("plan.gpkg")
+    Traceback (most recent call last):
+    gridopt.errors.InputError: give a Plan or a Result, not a str. Of what read_plan returns, give its .plan.
+    """
+    if isinstance(given, Result):
+        return given.require_plan()
+    if not isinstance(given, Plan):
+        cure = "Of what read_plan returns, give its .plan."
+        raise InputError(f"give a Plan or a Result, not a {type(given).__name__}. {cure}")
+    return given
+
+
 def draw_map(
-    plan: Plan,
+    plan: Plan | Result,
     units: GeoDataFrame,
     *,
     streets: GeoDataFrame | GeoSeries | None = None,
@@ -56,7 +82,7 @@ def draw_map(
 
     Parameters
     ----------
-    plan : Plan
+    plan : Plan or Result
         Grid of each unit.
     units : GeoDataFrame
         Polygons of the same units, indexed by unit id. Degrees are drawn in the UTM zone they lie in.
@@ -69,7 +95,7 @@ def draw_map(
     title : str, optional
         First line. Default: how many grids and units.
     status : str, optional
-        Status of the result, for the second line.
+        Status of the result, for the second line. Default: that of `plan`, if it is a Result.
     attribute : str, optional
         Workload shown beside the map. Default: the first.
     class_column : str, optional
@@ -88,6 +114,8 @@ def draw_map(
     InputError
         If `units` and the plan are not about the same ids, the attribute or the suffix does not exist, or the picture
         cannot be written.
+    NoPlanError
+        If the result has no plan.
     GeometryError
         If a unit is no polygon.
 
@@ -106,6 +134,8 @@ def draw_map(
     3
     """
     target = None if path is None else _checked_path(path)
+    status = str(plan.status) if status is None and isinstance(plan, Result) else status
+    plan = plan_of(plan)
     loads = Loads.of(plan, _attribute_position(plan, attribute))
     aligned = _projected(align_units(units, plan.problem.graph.ids))
     grids = dissolve(aligned.geometry.to_numpy(), plan.labels, plan.problem.n_grids)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gridopt.model.plan import Plan
+from gridopt.model.result import Result
 from gridopt.rules.metrics import deviations
 from gridopt.territory.crs import to_metric
+from gridopt.viz.map import plan_of
 from gridopt.viz.shapes import align_units, dissolve
 
 if TYPE_CHECKING:
@@ -17,13 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["to_grids"]
 
 
-def to_grids(plan: Plan, units: GeoDataFrame) -> GeoDataFrame:
+def to_grids(plan: Plan | Result, units: GeoDataFrame) -> GeoDataFrame:
     """
     Dissolve the units of each grid.
 
     Parameters
     ----------
-    plan : Plan
+    plan : Plan or Result
         Grid of each unit.
     units : GeoDataFrame
         Polygons of the same units, indexed by unit id (rows in any order).
@@ -45,6 +47,8 @@ def to_grids(plan: Plan, units: GeoDataFrame) -> GeoDataFrame:
     ------
     InputError
         If `units` and the plan are not about the same ids.
+    NoPlanError
+        If the result has no plan.
     GeometryError
         If a unit is no polygon, or its coordinates do not fit the coordinate system.
 
@@ -68,6 +72,7 @@ def to_grids(plan: Plan, units: GeoDataFrame) -> GeoDataFrame:
     import geopandas as gpd
     import pandas as pd
 
+    plan = plan_of(plan)
     problem, nesting = plan.problem, plan.problem.nesting
     aligned = align_units(units, problem.graph.ids)
     index = pd.Index(plan.grid_ids, name="grid")

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 
 from gridopt.errors import Finding
 from gridopt.io.plan_file import write_plan
-from gridopt.model.result import Result
+from gridopt.model.plan import Plan
+from gridopt.model.result import Result, Status
 from gridopt.rules.metrics import plan_metrics
+from gridopt.rules.objective import cost
+from gridopt.rules.verify import verify
+from gridopt.viz.map import plan_of
 from gridopt.workflow.borders import borders
 from gridopt.workflow.grids import to_grids
 
@@ -22,7 +26,7 @@ __all__ = ["save_plan"]
 
 def save_plan(
     path: str | os.PathLike[str],
-    result: Result,
+    result: Result | Plan,
     units: pd.DataFrame,
     *,
     inputs: Mapping[str, str | os.PathLike[str]] | None = None,
@@ -35,8 +39,8 @@ def save_plan(
     ----------
     path : str or path
         The GeoPackage, ``….gpkg``; ``….csv`` and ``….json`` are written beside it.
-    result : Result
-        Has a plan.
+    result : Result or Plan
+        A result that has a plan. Of a plan alone, as edited by hand, status and cost are computed here.
     units : GeoDataFrame or DataFrame
         The units of the plan, indexed by unit id, with all columns that are to be kept. Without geometry (an abstract
         graph) the layers ``grids`` and ``borders`` are left out.
@@ -69,11 +73,11 @@ def save_plan(
     >>> [file.name for file in files]
     ['plan.gpkg', 'plan.csv', 'plan.json']
     """
-    plan = result.require_plan()
+    plan = plan_of(result)
     shaped = hasattr(units, "geometry")
     return write_plan(
         path,
-        result,
+        result if isinstance(result, Result) else _as_result(plan),
         units,
         grids=to_grids(plan, units) if shaped else None,
         borders=borders(plan, units) if shaped else None,
@@ -81,3 +85,11 @@ def save_plan(
         findings=findings,
         metrics=plan_metrics(plan),
     )
+
+
+def _as_result(plan: Plan) -> Result:
+    """Say of a plan that no search made what can be said of it."""
+    broken = tuple(verify(plan.problem, plan))
+    status = Status.VIOLATED if broken else Status.FEASIBLE
+    reason = "Written from a plan, without a search."
+    return Result(status, reason, plan, cost(plan.problem, plan.labels), exceptions=broken)
