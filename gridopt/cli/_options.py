@@ -54,24 +54,35 @@ class Request:
     islands: str = "own"
     heavy: str = "own_grid"
 
+    def sources(self) -> dict[str, str]:
+        """What is read, ``FILE`` or ``FILE:layer`` as given, by what it is for."""
+        given = {name: getattr(self, name) for name in ("locks", "streets", "barriers", "crossings", "links")}
+        return {"graph" if is_metis(self.source) else "units": self.source} | {n: s for n, s in given.items() if s}
+
     def files(self) -> dict[str, Path]:
         """Files that are read, by what they are for."""
         from gridopt.io.tables import split_layer
 
-        files = {"graph": Path(self.source)} if is_metis(self.source) else {"units": split_layer(self.source)[0]}
-        given = {name: getattr(self, name) for name in ("locks", "streets", "barriers", "crossings", "links")}
-        return files | {name: split_layer(source)[0] for name, source in given.items() if source}
+        return {name: split_layer(source)[0] for name, source in self.sources().items()}
+
+    def inputs(self) -> dict[str, str]:
+        """What is read, with the layers chosen; the files have been read before."""
+        from gridopt.io.tables import resolved
+
+        return {name: resolved(source, name) for name, source in self.sources().items()}
 
 
 @dataclass(frozen=True)
 class Territory:
-    """Units, if there are any shapes, graph and workload, as read; `files` are those that were read."""
+    """Units, if there are any shapes, graph and workload, as read; `inputs` are the files and layers read."""
 
     graph: Graph
     workload: Any
     units: Any = None
-    files: dict[str, Path] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    streets: Any = None
+    barriers: Any = None
 
 
 def is_metis(path: str) -> bool:
@@ -114,10 +125,36 @@ def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say how many grids, and how heavy."""
     options = [
         click.option("--grids", metavar="K", type=int, help="Number of grids."),
-        click.option("--band", metavar="LO HI", nargs=2, help="Least and greatest load, instead of a tolerance."),
-        click.option("--tolerance", metavar="T", help="Imbalance allowed on both sides. Default 0.05."),
+        click.option(
+            "--band",
+            metavar="LO HI",
+            nargs=2,
+            callback=_two_numbers,
+            help="Least and greatest load, instead of a tolerance.",
+        ),
+        click.option(
+            "--tolerance", metavar="T", callback=_share, help="Imbalance allowed on both sides. Default 0.05."
+        ),
     ]
     return _with(command, options)
+
+
+def _two_numbers(_: click.Context, __: click.Parameter, band: tuple[str, str] | None) -> tuple[str, str] | None:
+    """Refuse a band that swallowed the option after it."""
+    if band and any(value.startswith("-") and value[1:2] not in {*"0123456789."} for value in band):
+        raise click.UsageError("--band takes two numbers, such as --band 300 500.")
+    return band
+
+
+def _share(_: click.Context, __: click.Parameter, tolerance: str | None) -> str | None:
+    """Refuse a percentage, and say how to write it."""
+    if tolerance and tolerance.endswith("%"):
+        try:
+            cure = f"write {float(tolerance[:-1]) / 100:g} for {tolerance[:-1].strip()} %."
+        except ValueError:
+            cure = "write 0.05 for 5 %."
+        raise click.UsageError(f"--tolerance is a share, not a percentage: {cure}")
+    return tolerance
 
 
 def exception_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -190,7 +227,7 @@ def _read_metis(request: Request) -> Territory:
     read = read_graph(request.source)
     names = ["weight"] if read.workload.shape[1] == 1 else [f"weight{c + 1}" for c in range(read.workload.shape[1])]
     workload = {name: read.workload[:, c] for c, name in enumerate(names)}
-    return Territory(read.graph, workload, None, request.files(), read.findings)
+    return Territory(read.graph, workload, None, request.inputs(), read.findings)
 
 
 def _read_dual(request: Request) -> Territory:
@@ -200,7 +237,7 @@ def _read_dual(request: Request) -> Territory:
     _refuse_options(request, OF_SHAPES, "a dual graph: it has no shapes, its edges are the borders")
     graph, table = read_gerrychain(request.source, id_column=request.id)
     need_columns(table, [*request.workload, *([request.parent] if request.parent else [])], "units", request.source)
-    return Territory(graph, table[list(request.workload)], table, request.files())
+    return Territory(graph, table[list(request.workload)], table, request.inputs())
 
 
 def _refuse_options(request: Request, names: tuple[str, ...], what: str) -> None:
@@ -233,7 +270,8 @@ def _read_shapes(request: Request) -> Territory:
         class_column=request.class_column,
         **more,
     )
-    return Territory(graph, units[list(request.workload)], units, request.files(), tuple(said))
+    workload = units[list(request.workload)]
+    return Territory(graph, workload, units, request.inputs(), tuple(said), streets, barriers)
 
 
 def _link_ids(links: pd.DataFrame, units: pd.Index) -> pd.DataFrame:

@@ -33,7 +33,7 @@ FLAGS = {
         name: f"--{name.replace('_', '-')}"
         for name in (
             *("band", "barriers", "class_column", "crossings", "heavy", "islands", "links", "locks", "missing"),
-            *("parent", "seconds", "seed", "steps", "street_tolerance", "tolerance", "workers"),
+            *("min_area", "parent", "seconds", "seed", "steps", "street_tolerance", "tolerance", "workers"),
         )
     },
 }
@@ -41,6 +41,14 @@ FLAGS = {
 
 ARGUMENT = re.compile(r"""(?<![\w'"-])(?:n_grids\b(?!=)|(""" + "|".join(FLAGS) + r""")=(?:"(\w+)"|(?=(['"\w]?))))""")
 """`name=`, `name="choice"`, `name='value'`, or plain `n_grids`, which is no word of the language."""
+
+IN_PYTHON = re.compile(
+    r"""(?<![\w'"-])(?:classes|crs|factors|min_border|n_per_parent|resolution|snap|targets)="""
+    r"""(?:\{[^}]*\}|\[[^]]*\]|"[^"]*"|'[^']*'|[\w.:]*\w)?"""
+)
+"""Arguments that no flag sets, with their values."""
+MISLEADING_GAP = 0.5
+"""A bound further below the plan than this share of its cost is said to tell little."""
 
 
 def in_flags(text: str) -> str:
@@ -53,8 +61,10 @@ def in_flags(text: str) -> str:
     'how many grids? Give --grids, or a --band from which the fewest can be derived.'
     >>> in_flags("class_column='nope' is not a column"), in_flags('join them with islands="link".')
     ("--class-column 'nope' is not a column", 'join them with --islands link.')
+    >>> in_flags("Name a system in metres with crs=, or give snap=0.5.")
+    'Name a system in metres with crs= (in Python), or give snap=0.5 (in Python).'
     """
-    return ARGUMENT.sub(_flag, text)
+    return IN_PYTHON.sub(lambda match: f"{match[0]} (in Python)", ARGUMENT.sub(_flag, text))
 
 
 def _flag(match: re.Match[str]) -> str:
@@ -64,30 +74,48 @@ def _flag(match: re.Match[str]) -> str:
 
 
 def show_result(result: Result, also: Sequence[Finding] = ()) -> None:
-    """Status and reason, the figures of the plan, and what is exempt, broken or wants a look, with its reason."""
-    click.echo(f"status      {result.status}: {result.reason}")
+    """Status and reason, the figures of the plan, what is exempt or broken, with its reason, and what is noticed."""
+    click.echo(f"status      {result.status}: {_in_brief(result.reason)}")
     if result.plan is not None:
         show_plan(result.plan)
         if result.bound is not None:
-            click.echo(f"bound       {result.bound:,}: no sound plan costs less (gap {result.gap or 0:.2%})")
-    show_findings("exceptions", [f for f in (*result.exceptions, *also) if f.severity != "info"])
+            gap = result.gap or 0.0
+            little = ": a simple bound, far below this plan: says little" if gap > MISLEADING_GAP else ""
+            click.echo(f"bound       {result.bound:,}: no sound plan costs less (gap {gap:.2%}{little})")
+    said = [repr(f) for f in also]
+    exceptions = [f for f in result.exceptions if f.severity != "info" and repr(f) not in said]
+    noticed = {repr(f): f for f in (*also, *result.exceptions) if f not in exceptions}
+    show_findings("exceptions", exceptions)
+    show_findings("notes", list(noticed.values()))
+
+
+def _in_brief(reason: str) -> str:
+    """Leave out the breaches a reason quotes: they are listed below it."""
+    quoted = re.match(r"(The best plan found breaks [\d,]+ limits or locks): .*?( The search was stopped\.)?$", reason)
+    return f"{quoted[1]}, listed below.{quoted[2] or ''}" if quoted else reason
 
 
 def show_plan(plan: Plan) -> None:
     """The figures every plan is reported with."""
+    import numpy as np
+
     from gridopt.rules.metrics import plan_metrics
 
     figures = plan_metrics(plan)
     exempt = f" ({figures['n_exempt']} exempt from limits)" if figures["n_exempt"] else ""
     click.echo(f"grids       {figures['n_grids']:,}{exempt} of {figures['n_units']:,} units")
+    nesting = plan.problem.nesting
+    if len(nesting.parents):
+        counts = np.bincount(nesting.region_parent[nesting.grid_region], minlength=len(nesting.parents))
+        own = ", each with its own mean" if len(np.unique(plan.problem.target[~nesting.exempt, 0])) > 1 else ""
+        click.echo(f"parents     {len(counts):,}{own}; {counts.min():,} to {counts.max():,} grids each")
     for name, load in figures["balance"].items():
         click.echo(
             f"{name[:11]:<11} {_number(load['total'])} in all; a grid has {_number(load['min'])} to "
             f"{_number(load['max'])}, mean {_number(load['mean'])}"
         )
-        click.echo(
-            f"            worst deviation -{load['worst_under']:.2%} and +{load['worst_over']:.2%} of the target"
-        )
+        under, over = _signed(-load["worst_under"]), _signed(load["worst_over"])
+        click.echo(f"            worst deviation {under} and {over} of the target")
     click.echo(
         f"pieces      {figures['pieces']:,}{'' if figures['pieces'] == figures['n_grids'] else ' (NOT CONTIGUOUS)'}"
     )
@@ -115,6 +143,11 @@ def show_findings(title: str, findings: Sequence[Finding]) -> None:
 def show_files(files: Iterable[Path]) -> None:
     """What was written."""
     click.echo(f"written     {', '.join(str(f) for f in files)}")
+
+
+def _signed(share: float) -> str:
+    text = f"{share:+.2%}"
+    return "0.00%" if text[1:] == "0.00%" else text
 
 
 def _number(value: Any) -> str:

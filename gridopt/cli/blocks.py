@@ -22,10 +22,22 @@ UNITS_LAYER = "units"
 @click.option("--streets", required=True, metavar="F[:layer]", help="Street lines.")
 @click.option("--barriers", metavar="F[:layer]", help="Rivers, rail, walls: they cut as streets do.")
 @click.option("--class-column", metavar="COL", help="Column of street classes. Default: highway.")
+@click.option(
+    "--min-area",
+    metavar="M2",
+    type=click.FloatRange(min=0),
+    help="Pieces below so many square metres join the neighbour with the longest shared border. Default 1.",
+)
 @click.option("--objects", metavar="NAME=F[:layer]", multiple=True, help="Objects to count in each unit; repeatable.")
 @click.option("--out", required=True, metavar="FILE", help="units.gpkg.")
 def command(
-    boundary: str, streets: str, barriers: str | None, class_column: str | None, objects: tuple[str, ...], out: str
+    boundary: str,
+    streets: str,
+    barriers: str | None,
+    class_column: str | None,
+    min_area: float | None,
+    objects: tuple[str, ...],
+    out: str,
 ) -> int:
     """
     Cut a territory along its streets into units, without gap or overlap, and count objects in each.
@@ -51,7 +63,8 @@ def command(
         if barriers is not None:
             layers["barriers"] = read_layer(barriers, what="barriers", shapes=("line", "polygon"))
         things = {name: read_layer(f, what=name, shapes=("point", "polygon", "line")) for name, f in named}
-        units = build_blocks(**layers, class_column=class_column)
+        more: dict[str, Any] = {} if min_area is None else {"min_area": min_area}
+        units = build_blocks(**layers, class_column=class_column, **more)
         found = list(units.attrs.get("findings", ()))
         if things:
             found += _count(units, things)

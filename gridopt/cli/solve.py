@@ -41,6 +41,7 @@ __all__ = ["command"]
 )
 @click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processor cores to use. Default: all.")
 @click.option("--prove", is_flag=True, help="Look for a proof that no plan costs less.")
+@click.option("--map", "picture", metavar="FILE", help="Draw the plan too: .png, .svg or .pdf.")
 @click.option("--out", required=True, metavar="FILE", help="plan.gpkg, or g.part for a METIS graph.")
 @click.pass_obj
 def command(
@@ -52,6 +53,7 @@ def command(
     seed: int,
     workers: int | None,
     prove: bool,
+    picture: str | None,
     **asked: Any,
 ) -> int:
     """
@@ -64,13 +66,18 @@ def command(
 
     request = Request(units, **asked)
     _check_usage(request, seconds, steps)
+    from gridopt.solvers.solve import DEFAULT_SECONDS
+
+    seconds = DEFAULT_SECONDS if seconds is None and steps is None else seconds
     with quiet_library():
         _check_output(request, out)
+        if picture is not None:
+            _check_picture(request, picture, out)
         territory = read_territory(request)
         problem = state_problem(request, territory)
         budget = {"seconds": seconds, "steps": steps, "seed": seed, "prove": prove}
         budget |= {"workers": workers} if workers else {}
-        return _search_and_write(problem, territory, Path(out), budget, interrupt)
+        return _search_and_write(problem, territory, request, (Path(out), picture), budget, interrupt)
 
 
 def _check_usage(request: Request, seconds: float | None, steps: int | None) -> None:
@@ -97,17 +104,36 @@ def _check_output(request: Request, out: str) -> None:
     check_no_input(targets, request.files().values())
 
 
+def _check_picture(request: Request, picture: str, out: str) -> None:
+    """Make sure, before any work, that the map can be drawn and written."""
+    from gridopt.io._atomic import check_no_input, check_writable
+    from gridopt.io.gerrychain import is_gerrychain
+    from gridopt.viz.map import SUFFIXES
+
+    if is_metis(request.source) or is_gerrychain(request.source):
+        raise click.UsageError("--map needs polygons: a graph has none.")
+    if Path(picture).suffix.lower() not in SUFFIXES:
+        raise click.UsageError(f"--map draws {', '.join(SUFFIXES)}: name it {Path(out).stem}.png, not {picture}.")
+    check_no_input([check_writable(picture)], request.files().values())
+
+
 def _json_beside(part: Path) -> Path:
     return part.with_name(part.name + ".json")
 
 
 def _search_and_write(
-    problem: Problem, territory: Territory, out: Path, budget: dict[str, Any], interrupt: Interrupt
+    problem: Problem,
+    territory: Territory,
+    request: Request,
+    targets: tuple[Path, str | None],
+    budget: dict[str, Any],
+    interrupt: Interrupt,
 ) -> int:
     from gridopt.cli._show import ProgressLine, show_files, show_result
     from gridopt.model import Status
     from gridopt.solvers.solve import solve
 
+    out, picture = targets
     line = ProgressLine()
     with interrupt.searching():
 
@@ -121,17 +147,36 @@ def _search_and_write(
             line.close()
         interrupt.heed()
         sound = result.status in (Status.OPTIMAL, Status.FEASIBLE)
-        show_result(result, territory.findings)
+        show_result(result, (*territory.findings, *problem.graph.findings))
         if interrupt.asked and not sound:
             click.echo("gridopt: interrupted before a sound plan was found; nothing was written.", err=True)
             return INTERRUPTED
         if result.status == Status.NO_PLAN:
             click.echo(f"gridopt: {result.reason} Nothing was written.", err=True)
             return NO_PLAN
-        show_files(_write(out, result, territory, problem.findings))
+        files = _write(out, result, territory, problem.findings)
+        if picture is not None and result.plan is not None:
+            files.append(_draw(picture, result, territory, request))
+        show_files(files)
     if interrupt.asked:
         return INTERRUPTED
     return SOUND if sound else VIOLATED
+
+
+def _draw(picture: str, result: Result, territory: Territory, request: Request) -> Path:
+    from gridopt.io._atomic import undisturbed
+    from gridopt.viz.map import draw_map
+
+    with undisturbed():
+        draw_map(
+            result,
+            territory.units,
+            streets=territory.streets,
+            barriers=territory.barriers,
+            class_column=request.class_column if territory.streets is not None else None,
+            path=picture,
+        )
+    return Path(picture)
 
 
 def _write(out: Path, result: Result, territory: Territory, told: tuple[Finding, ...]) -> list[Path]:
@@ -142,7 +187,7 @@ def _write(out: Path, result: Result, territory: Territory, told: tuple[Finding,
     from gridopt.rules.metrics import plan_metrics
     from gridopt.workflow.plan_files import save_plan
 
-    about: dict[str, Any] = {"inputs": territory.files, "findings": territory.findings}
+    about: dict[str, Any] = {"inputs": territory.inputs, "findings": territory.findings}
     if territory.units is not None and result.plan is not None:
         return list(save_plan(out, result, territory.units, **about))
     about["findings"] = (*told, *territory.findings)

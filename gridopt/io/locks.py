@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gridopt._validate import nearest_names
 from gridopt.errors import Finding, InputError
-from gridopt.io.tables import read_table
+from gridopt.io.tables import need_columns, read_table
 from gridopt.model.problem import Locks
 
 __all__ = ["KINDS_OF_LOCK", "read_locks"]
@@ -50,7 +50,12 @@ def read_locks(source: str | os.PathLike[str], ids: NDArray[Any]) -> Locks:
     >>> locks.together, locks.fixed
     ([['a', 'b']], {'c': 'G002'})
     """
-    table = read_table(source, what="locks", columns=COLUMNS, as_text=True)
+    table = read_table(source, what="locks", as_text=True)
+    if not set(COLUMNS).intersection(table.columns):
+        cure = "The first line must be unit,kind,group."
+        finding = Finding("column-missing", "error", COLUMNS, ",".join(map(str, table.columns)), None, cure)
+        raise InputError(f"locks {source} start with {','.join(map(str, table.columns))!r}. {cure}", [finding])
+    need_columns(table, COLUMNS, "locks", str(source))
     as_written = {str(u): u for u in ids.tolist()}
     groups: dict[str, dict[str, list[Any]]] = {kind: {} for kind in KINDS_OF_LOCK}
     fixed: dict[Any, str] = {}

@@ -20,7 +20,7 @@ from gridopt.io._atomic import check_no_input, check_writable, replacing, sha256
 from gridopt.io._edits import edits_elsewhere, need_layers
 from gridopt.io._layers import adjacency_table, findings_table, fit_columns, problem_table, write_layers
 from gridopt.io._stored import digest, document_of, graph_from, ids_of, problem_from
-from gridopt.io.tables import existing_file, need_columns, read_table
+from gridopt.io.tables import existing_file, need_columns, read_table, split_layer
 from gridopt.model.plan import Plan
 from gridopt.model.problem import Problem
 from gridopt.model.result import Result
@@ -124,7 +124,7 @@ def write_plan(
     grids, borders : GeoDataFrame, optional
         Dissolved grids, and lines between them, for the layers of these names.
     inputs : mapping of str to path, optional
-        Files that were read, by what they are for; their hashes are recorded.
+        Files that were read, ``FILE`` or ``FILE:layer``, by what they are for; their hashes are recorded.
     findings : sequence of Finding
         What else is to be kept in the layer ``findings``, besides those of the problem and the result.
     metrics : mapping, optional
@@ -163,7 +163,7 @@ def write_plan(
     plan = result.require_plan()
     problem = plan.problem
     gpkg, csv, target = outputs_of(path)
-    check_no_input((gpkg, csv, target), (inputs or {}).values())
+    check_no_input((gpkg, csv, target), [split_layer(source)[0] for source in (inputs or {}).values()])
     ordered = _in_order(units, problem.graph.ids)
     ordered = _with_workload(ordered, problem)
     table, names, renamed = fit_columns(ordered, plan.grid_ids[plan.labels])
@@ -211,7 +211,7 @@ def write_result(
         Files written before, whose hashes are recorded.
     """
     target = Path(path)
-    check_no_input([target], (inputs or {}).values())
+    check_no_input([target], [split_layer(source)[0] for source in (inputs or {}).values()])
     document = _document(result, _distinct((*result.exceptions, *findings)), inputs, metrics)
     if result.plan is not None:
         document["problem"] = document_of(result.plan.problem, result.plan.grid_ids)
@@ -407,11 +407,16 @@ def _document(
         "versions": dict(result.versions),
         "timings": dict(result.timings),
         "metrics": dict(metrics or {}),
-        "inputs": [{"role": role, "path": str(p), "sha256": sha256_of(p)} for role, p in (inputs or {}).items()],
+        "inputs": [_input(role, source) for role, source in (inputs or {}).items()],
         "exceptions": [f.as_dict() for f in result.exceptions],
         "findings": [f.as_dict() for f in findings],
         "trace": [step._asdict() for step in result.trace],
     }
+
+
+def _input(role: str, source: str | os.PathLike[str]) -> dict[str, Any]:
+    path, layer = split_layer(source)
+    return {"role": role, "path": str(path), "layer": layer, "sha256": sha256_of(path)}
 
 
 def _digests(plan: Plan) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import io as text_io
 import os
 import re
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-__all__ = ["existing_file", "read_layer", "read_table", "read_units", "split_layer"]
+__all__ = ["existing_file", "read_layer", "read_table", "read_units", "resolved", "split_layer"]
 
 VECTOR = {
     ".gpkg": "GeoPackage",
@@ -59,6 +60,17 @@ def split_layer(source: str | os.PathLike[str]) -> tuple[Path, str | None]:
     if not colon or not tail or len(head) < 2 or "/" in tail or "\\" in tail or os.path.exists(text):
         return Path(text), None
     return Path(head), tail
+
+
+def resolved(source: str | os.PathLike[str], what: str) -> str:
+    """Return ``FILE:layer`` for what `read_table` reads of a GeoPackage, and the source itself for other formats."""
+    import pyogrio
+
+    path, layer = split_layer(source)
+    if layer is not None or path.suffix.lower() != ".gpkg" or not path.is_file():
+        return os.fspath(source)
+    layers = [str(row[0]) for row in pyogrio.list_layers(path)]
+    return f"{path}:{_choose_layer(path, layers, None, what)}"
 
 
 def existing_file(path: str | os.PathLike[str], what: str) -> Path:
@@ -318,11 +330,22 @@ def _choose_layer(path: Path, layers: list[str], layer: str | None, what: str) -
         return layers[0]
     if what in layers:
         return what
-    cure = f"Say which: {path}:{layers[0]}. {nearest_names(what, layers)}"
+    cure = f"Say which: {path}:{_nearest_layer(what, layers)}. {nearest_names(what, layers)}"
     raise InputError(
         f"{what} file {path} has {len(layers)} layers. {cure}",
         [Finding("layer-ambiguous", "error", (str(path),), len(layers), 1, cure)],
     )
+
+
+def _nearest_layer(what: str, layers: list[str]) -> str:
+    """Return the layer named most like what is looked for; of equals the first."""
+    word = what.casefold()
+
+    def likeness(layer: str) -> tuple[bool, float]:
+        name = layer.casefold()
+        return word in name or name in word, difflib.SequenceMatcher(None, word, name).ratio()
+
+    return max(layers, key=likeness)
 
 
 def _read_parquet(path: Path, what: str) -> pd.DataFrame:

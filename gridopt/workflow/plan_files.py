@@ -45,7 +45,7 @@ def save_plan(
         The units of the plan, indexed by unit id, with all columns that are to be kept. Without geometry (an abstract
         graph) the layers ``grids`` and ``borders`` are left out.
     inputs : mapping of str to path, optional
-        Files that were read, by what they are for; their hashes are recorded.
+        Files that were read, ``FILE`` or ``FILE:layer``, by what they are for; their hashes are recorded.
     findings : sequence of Finding
         What else is to be kept, besides the findings of the problem and the exceptions of the result.
 
