@@ -29,7 +29,10 @@ BROKEN_EFFORT, MOST_BROKEN = 2.0, 20
 SECONDS_AFTER_STOP = 1.5
 """Seconds a stopped search may still take to bring its plan within limits."""
 HELD_BACK = 0.15
-"""Share of a budget of seconds that small regions leave to the exact solver, in case they need it."""
+"""Share of a budget kept for regions that break limits: to search them again, or hand them to the exact solver."""
+RETRIES, LEAST_RETRY_SECONDS, MOST_POLISHED = 3, 0.01, 500
+"""Searches again of a region among several that breaks its limits; the least time worth one; up to how many regions
+what is left of the time goes to all of them."""
 PROOF_SECONDS, PROOF_EFFORT = 60.0, 10.0
 """Seconds, and the solver's own deterministic seconds, for the proof of a region where the budget is in steps."""
 
@@ -107,16 +110,32 @@ class Campaign:
                 self._mend_after_stop()
 
     def _again(self, pool: Executor) -> None:
-        """Spend what others left on regions that break their limits."""
-        broken = sorted(r for r, o in self._done.items() if o.violation and o.labels is not None and o.status == "open")
-        if not broken or self._cancel.is_set() or len(self._done) == 1:
+        """Spend what was held back, and what others left, on regions that break their limits; then on all."""
+        if len(self.regions.searched) == 1:
             return
-        sizes = {r: int(self.regions.first_node[r + 1] - self.regions.first_node[r]) for r in broken}
-        self._left = sum(sizes.values())
-        spent = sum(o.steps for o in self._done.values())
-        left = None if self.budget.steps is None else max(0, self.budget.steps - spent)
-        shares = {r: None if left is None else left * sizes[r] // self._left for r in broken}
-        tasks = [pool.submit(self._retry, r, sizes[r], shares[r]) for r in broken]
+        for attempt in range(RETRIES):
+            broken = [r for r, o in sorted(self._done.items()) if o.violation and o.labels is not None]
+            if not broken or self._cancel.is_set():
+                break
+            self._retry_all(broken, pool, attempt, 1 / (RETRIES - attempt))
+        if self.budget.seconds is not None and not self.prove and len(self._done) <= MOST_POLISHED:
+            self._retry_all(sorted(self._done), pool, 1, 1.0)
+
+    def _retry_all(self, regions: list[int], pool: Executor, attempt: int, part: float) -> None:
+        """Search some regions again within a part of what is left of the budget."""
+        sizes = {r: int(self.regions.first_node[r + 1] - self.regions.first_node[r]) for r in regions}
+        total, steps, seconds = sum(sizes.values()), None, None
+        if self.budget.steps is not None:
+            steps = int(part * max(0, self.budget.steps - sum(o.steps for o in self._done.values())))
+        if self.budget.seconds is not None:
+            seconds = part * self._clock.seconds_left()
+        tasks = []
+        for r in regions:
+            share = sizes[r] / total
+            own = None if steps is None else int(steps * share)
+            wall = None if seconds is None else seconds * min(1.0, self.workers * share)
+            if own != 0 and (wall is None or wall > LEAST_RETRY_SECONDS) and not self._cancel.is_set():
+                tasks.append(pool.submit(self._retry, r, Budget(wall, own), attempt))
         for task in tasks:
             task.result()
 
@@ -157,15 +176,13 @@ class Campaign:
                     steps=before.steps + found.steps,
                 )
 
-    def _retry(self, region: int, nodes: int, steps: int | None) -> None:
+    def _retry(self, region: int, budget: Budget, attempt: int) -> None:
+        """Search a region again, afresh and from its plan in turn; keep the better plan."""
         before = self._done[region]
-        budget = self._share(nodes, self.workers)
-        if self._cancel.is_set() or steps == 0 or (steps is None and self._clock.seconds_left() < 0.01):
-            return
         piece = self.regions.piece(region)
-        budget = Budget(budget.seconds, steps)
-        seed = self.seed + 104_729 * region + 1
-        outcome = solve_piece(piece, budget, seed, self.effort, before.labels, None, self._watch)
+        seed = self.seed + 104_729 * region + 1 + attempt
+        start = before.labels if attempt % 2 else None
+        outcome = solve_piece(piece, budget, seed, self.effort, start, None, self._watch)
         was = before.violation, before.cost
         trace = [(before.steps + step, when, c, v) for step, when, c, v in outcome.trace if (v, c) < was]
         if outcome.labels is None or (outcome.violation, outcome.cost) >= was:
@@ -212,13 +229,18 @@ class Campaign:
 
     def _share(self, nodes: int, lanes: int) -> Budget:
         """Share of the budget for a region of `nodes` nodes, where `lanes` regions are searched at once."""
-        steps = None if self.budget.steps is None else max(1, self.budget.steps * nodes // self._total)
+        back = HELD_BACK if len(self.regions.searched) > 1 or nodes <= PROVABLE_NODES else 0.0
+        steps = None
+        if self.budget.steps is not None:
+            alone = len(self.regions.searched) == 1
+            steps = max(1, int(self.budget.steps * (1.0 if alone else 1.0 - back)) * nodes // self._total)
         with self._lock:
             left, self._left = self._left, self._left - nodes
         seconds = None
         if self.budget.seconds is not None:
-            hold = PROOF_SHARE if self.prove else 1.0 - HELD_BACK if nodes <= PROVABLE_NODES else 1.0
-            seconds = max(1e-3, self._clock.seconds_left() * hold * min(1.0, lanes * nodes / max(1, left)))
+            rest = self._clock.seconds_left() - self.budget.seconds * back
+            hold = PROOF_SHARE if self.prove else 1.0
+            seconds = max(1e-3, rest * hold * min(1.0, lanes * nodes / max(1, left)))
         return Budget(seconds, steps)
 
     def _watch(self, clock: Clock, best: Best) -> bool:
