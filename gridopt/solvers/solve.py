@@ -222,6 +222,8 @@ class _Request:
         """Return a result with everything that is the same whatever was found."""
         timings["total"] = time.perf_counter() - began
         parameters = {name: getattr(self, name) for name in ("seconds", "steps", "workers", "effort", "prove")}
+        if self.seconds is None and self.steps is None:
+            parameters["seconds"] = DEFAULT_SECONDS
         return Result(
             status=status,
             reason=reason,
@@ -262,7 +264,7 @@ def _judge(
     without = [r for r, o in outcomes.items() if o.labels is None]
     if refuted and not problem.soft:
         found = tuple(_about_region(regions.problem, o.region, "infeasible-region", o.reason) for o in refuted)
-        reason = f"No plan exists: {refuted[0].reason}"
+        reason = refuted[0].reason
         return request.result(Status.INFEASIBLE, reason, began, timings, exceptions=found + exceptions)
     if without:
         cure = "Units fixed to one grid are kept apart by those of another: review the fixed units."
@@ -301,8 +303,7 @@ def _judge(
 def _status(problem: Problem, broken: list[Finding], violation: int, proved: bool, stopped: bool) -> tuple[Status, str]:
     ended = " The search was stopped." if stopped else ""
     if broken:
-        worst = "; ".join(str(f) for f in broken[:2])
-        return Status.VIOLATED, f"The best plan found breaks {len(broken)} limits or locks: {worst}.{ended}"
+        return Status.VIOLATED, f"The best plan found breaks {len(broken)} limits or locks; first, {broken[0]}{ended}"
     wishes = f"limits are wishes, missed by {violation / 1e4:.2f} % of a target in all" if violation else ""
     if proved:
         return Status.OPTIMAL, f"No sound plan costs less: proved{'; ' if wishes else ''}{wishes}."

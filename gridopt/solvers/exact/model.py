@@ -168,7 +168,7 @@ def least_violation(
 def _refusal(piece: Any, facts: Facts, for_cost: bool = True) -> Proof | None:
     """An answer without a model: too few nodes, or nothing that could be exact."""
     if facts.k > facts.n:
-        return Proof("infeasible", None, None, f"{facts.n} nodes cannot fill {facts.k} parts.")
+        return Proof("infeasible", None, None, f"No plan exists: {facts.n} nodes cannot fill {facts.k} parts.")
     if for_cost and int(piece.inertia_weight):
         return Proof("unknown", None, None, "Inertia is not part of the exact model.")
     if facts.n * facts.k > LARGEST:
