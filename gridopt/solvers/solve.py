@@ -105,7 +105,7 @@ def solve(
     Examples
     --------
     >>> import gridopt as go
-    >>> graph = go.Graph.from_edges(4, [(0, 1), (1, 2), (2, 3)], costs=[1, 9, 1])
+    >>> graph = go.Graph.from_edges(4, [(0, 1), (1, 2), (2, 3)], costs=[1, 9, 2])
     >>> problem = go.build_problem(graph, workload=[1, 1, 1, 1], n_grids=2, tolerance=0.5)
     >>> result = go.solve(problem, steps=1000, seed=7)
     >>> result.cost, result.plan.labels.tolist()
