@@ -9,17 +9,7 @@ from numpy.typing import NDArray
 
 from gridopt._kernels.jit import helper, kernel
 
-__all__ = [
-    "Limits",
-    "Terms",
-    "local_gain",
-    "part_price",
-    "plan_price",
-    "shift",
-    "stays_connected",
-    "strain_of",
-    "tally",
-]
+__all__ = ["Limits", "Terms", "local_gain", "part_price", "plan_price", "shift", "stays_connected", "tally"]
 
 MILLION = 1_000_000
 
@@ -95,22 +85,12 @@ def part_violation(lo, hi, target, loads, p):
 
 
 @helper
-def strain_of(lo, hi, rate, load):
-    """
-    Price of a load outside `lo` and `hi`: `rate` for each work unit, twice that where the load misses by their width.
-
-    Dearer by and by, so that what a part has too much spreads to where room is.
-    """
-    miss = max(load - hi, lo - load, 0)
-    return rate * miss * (1.0 + miss / (hi - lo + 1.0))
-
-
-@helper
 def part_strain(lo, hi, rate, loads, p):
-    """Violation of part `p` at its price, `rate` float64 (k, a) per work unit. O(attributes)."""
+    """Violation of part `p` times the price of it, `rate` float64 (k, a) per work unit. O(attributes)."""
     total = 0.0
     for c in range(loads.shape[1]):
-        total += strain_of(lo[p, c], hi[p, c], rate[p, c], loads[p, c])
+        load = loads[p, c]
+        total += max(load - hi[p, c], lo[p, c] - load, 0) * rate[p, c]
     return total
 
 

@@ -16,15 +16,12 @@ from gridopt._kernels.moves import (
     part_strain,
     shift,
     stays_connected,
-    strain_of,
 )
 
 __all__ = ["Board", "Groups", "Scratch", "anneal", "fill_border"]
 
 S12, S24, S28, S40 = np.uint64(12), np.uint64(24), np.uint64(28), np.uint64(40)
 LOW_12 = np.uint64(0xFFF)
-TRIES = 8
-"""Second moves looked at for one that makes up for the first."""
 
 
 class Board(NamedTuple):
@@ -148,59 +145,37 @@ def wander(indptr, indices, labels, x, avoid, bits):
 
 
 @helper
-def strain_change(workload, lo, hi, rate, loads, v, c, d):
-    """Change in the price of violation when `v` moves from part `c` to part `d`. O(attributes)."""
-    total = 0.0
-    for i in range(loads.shape[1]):
-        w, below, above = workload[v, i], loads[c, i], loads[d, i]
-        total += strain_of(lo[c, i], hi[c, i], rate[c, i], below - w) - strain_of(lo[c, i], hi[c, i], rate[c, i], below)
-        total += strain_of(lo[d, i], hi[d, i], rate[d, i], above + w) - strain_of(lo[d, i], hi[d, i], rate[d, i], above)
-    return total
-
-
-@helper
-def partner(
-    indptr, indices, workload, lo, hi, rate, labels, loads, sizes, fixed, group_of, group, u, a, b, x, bits, most
-):
+def partner(indptr, indices, hi, labels, loads, sizes, fixed, group_of, group, u, a, b, x, bits):
     """
     Second move, to make up for the load `u` carried from `a` to `b`: out of `b` if that is too full, else into `a`.
 
-    `u` is already in `b`, next to `x` of `b`. Looks at some moves for one that changes the price of violation by at
-    most `most`. Returns the node and the part to move it to, or (-1, -1).
+    `u` is already in `b`, next to `x` of `b`. Returns the node and the part to move it to, or (-1, -1).
     """
+    _, more = draw(bits)
     full = False
-    for i in range(loads.shape[1]):
-        full |= loads[b, i] > hi[b, i]
-    for _ in range(TRIES):
-        bits, more = draw(bits)
-        v, d = np.int64(-1), np.int64(a)
-        if full:
-            v = wander(indptr, indices, labels, x, u, more)
-            e = other_part(indptr, indices, labels, group_of, group, v, more >> S28)
+    for c in range(loads.shape[1]):
+        full |= loads[b, c] > hi[b, c]
+    if full:
+        v = wander(indptr, indices, labels, x, u, bits)
+        e = other_part(indptr, indices, labels, group_of, group, v, more)
+        if e < 0 or fixed[v] >= 0 or v == u or sizes[b] == 1:
+            return -1, -1
+        return v, np.int64(labels[indices[e]])
+    start, degree = indptr[u], indptr[u + 1] - indptr[u]
+    e = start + np.int64((bits & LOW_12) * np.uint64(degree) >> S12)
+    for _ in range(degree):
+        if labels[indices[e]] == a:
+            y = wander(indptr, indices, labels, np.int64(indices[e]), u, bits >> S12)
+            e = other_part(indptr, indices, labels, group_of, group, y, more)
             if e < 0:
-                continue
-            d = np.int64(labels[indices[e]])
-        else:
-            start, degree = indptr[u], indptr[u + 1] - indptr[u]
-            e = start + np.int64((more & LOW_12) * np.uint64(degree) >> S12)
-            for _ in range(degree):
-                if labels[indices[e]] == a:
-                    break
-                e += 1
-                if e == start + degree:
-                    e = start
-            if labels[indices[e]] != a:
                 return -1, -1
-            y = wander(indptr, indices, labels, np.int64(indices[e]), u, more >> S12)
-            e = other_part(indptr, indices, labels, group_of, group, y, more >> S40)
-            if e < 0:
-                continue
             v = np.int64(indices[e])
-        c = np.int64(labels[v])
-        if fixed[v] >= 0 or v == u or sizes[c] == 1:
-            continue
-        if strain_change(workload, lo, hi, rate, loads, v, c, d) <= most:
-            return v, d
+            if fixed[v] >= 0 or v == u or sizes[labels[v]] == 1:
+                return -1, -1
+            return v, a
+        e += 1
+        if e == start + degree:
+            e = start
     return -1, -1
 
 
@@ -340,10 +315,7 @@ def anneal(
         v, c, d = -1, a, b
         if extra + over > worst and over > 0.0:
             state, bits = draw(state)
-            v, d = partner(
-                indptr, indices, workload, lo, hi, rate, labels, loads, sizes, fixed, group_of, group, u, a, b, x, bits,
-                worst + reach - extra - over,
-            )  # fmt: skip
+            v, d = partner(indptr, indices, hi, labels, loads, sizes, fixed, group_of, group, u, a, b, x, bits)
             if v >= 0:
                 c = np.int64(labels[v])
                 _, extra_2, over_2 = carry(

@@ -15,14 +15,13 @@ from gridopt.solvers.construct.mending import Mending
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.refine.focus import Focus
-from gridopt.solvers.refine.repair import Repair
 from gridopt.solvers.refine.restarts import Restarts
 from gridopt.solvers.table import Table
 
 __all__ = ["Effort", "Outcome", "solve_piece"]
 
 
-SECONDS_FOR_MENDING, MOST_FOR_MENDING = 0.3, 0.25
+SECONDS_FOR_MENDING, MOST_FOR_MENDING = 0.15, 0.15
 """Short budgets keep so many seconds back, at most this share, to mend what breaks limits after the first annealing."""
 
 
@@ -109,16 +108,12 @@ def solve_piece(
 
     if piece.n_nodes <= effort.small:
         Restarts()(piece, table, clock, seed, best, warm, stop)
-        table.put(best.labels)
-        Repair()(table, clock, best, stop)
         return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
     if warm:
         annealing = replace(annealing, hot=annealing.cold * 1.5)
     cycle = 0
     while not clock.expired():
         spent = _cycle(table, clock, seed + 7919 * cycle, best, annealing, effort, pool, stop)
-        if best.violation:
-            Repair()(table, clock, best, stop)
         table.put(best.labels)
         if not spent or stop():
             break

@@ -66,10 +66,10 @@ class Annealing:
 
     hot: float = 0.6
     cold: float = 0.25
-    give: float = 0.05
-    firm: float = 50.0
-    hard_from: float = 1.0
-    bend: float = 1.5
+    give: float = 0.2
+    firm: float = 300.0
+    hard_from: float = 0.99
+    bend: float = 3.0
     nodes_per_group: int = 4000
     rounds: int = 100
 

@@ -12,7 +12,7 @@ from gridopt.solvers.budget import Clock
 from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.table import Table, quantiles
 
-__all__ = ["Focus", "broken_parts"]
+__all__ = ["Focus"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Focus:
             return
         wanted, failures, attempt = float(self.least_parts), 0, 0
         while not clock.expired() and failures < self.tries:
-            bad = broken_parts(table)
+            bad = _broken_parts(table)
             if not len(bad):
                 return
             kept, was = table.board.labels.copy(), table.price()
@@ -109,7 +109,7 @@ class Focus:
             clock.tick(max(1, int(table.out[0, 2])))
 
 
-def broken_parts(table: Table) -> NDArray[np.int64]:
+def _broken_parts(table: Table) -> NDArray[np.int64]:
     """Parts outside their limits, or holding nodes that should be apart; ascending."""
     loads, limits, labels = table.board.loads, table.limits, table.board.labels
     bad = np.asarray(((loads > limits.hi) | (loads < limits.lo)).any(axis=1))

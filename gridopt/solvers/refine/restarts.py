@@ -38,7 +38,7 @@ class Restarts:
         Annealings in a row that may find nothing better before the search ends, once limits are kept.
     """
 
-    annealing: Annealing = Annealing(hot=1.0, cold=0.15, give=0.05, firm=50.0, bend=2.0)  # noqa: RUF009
+    annealing: Annealing = Annealing(hot=1.0, cold=0.15)  # noqa: RUF009
     rounds: int = 30
     steps_per_node: int = 1000
     patience: int = 8
