@@ -35,12 +35,13 @@ def compile() -> float:
     if not _done:
         logger.info("loading the kernels; they are compiled where this machine has not cached them yet")
         from gridopt.solvers.budget import Budget
-        from gridopt.solvers.pieces import solve_piece
+        from gridopt.solvers.pieces import Effort, solve_piece
 
         for fixed in (False, True):
             solve_piece(
                 _tiny(fixed), Budget(steps=50), seed=0, start=np.array([0, 1, -1, 1], np.int32) if fixed else None
             )
+        solve_piece(_tiny(False), Budget(steps=50), seed=0, effort=Effort(small=0))  # the way large pieces go
         _done.append(time.perf_counter() - began)
         logger.info("kernels are ready after %.1f s%s", _done[0], ", now cached" if _done[0] > _SLOW else "")
     return time.perf_counter() - began
