@@ -65,7 +65,7 @@ def label_pieces(csr, labels, comp, queue):
 
 
 @kernel
-def group_parts(csr, labels, sizes, n_groups, start, members, first, order, group_of, group_first, chunk):
+def group_parts(csr, labels, sizes, n_groups, start, members, first, order, group_of, group_first, edge_first, chunk):
     """
     Put parts into `n_groups` groups of about equally many nodes: a breadth-first tour of the parts, cut into chunks.
 
@@ -79,8 +79,8 @@ def group_parts(csr, labels, sizes, n_groups, start, members, first, order, grou
         Written: nodes of part ``p`` are ``members[first[p]:first[p + 1]]``, ascending.
     order : int32 (k,)
         Written: the tour.
-    group_of : int32 (k,), group_first : int64 (n_groups + 1,)
-        Written: the group of each part, and how many nodes lie in earlier groups.
+    group_of : int32 (k,), group_first, edge_first : int64 (n_groups + 1,)
+        Written: the group of each part, and how many nodes, and half-edges of nodes, lie in earlier groups.
     chunk : int64 (n_groups + 1,)
         Written: the parts of group ``g`` are ``order[chunk[g]:chunk[g + 1]]``.
     """
@@ -119,17 +119,22 @@ def group_parts(csr, labels, sizes, n_groups, start, members, first, order, grou
         group_of[next_root] = 0
         order[tail] = next_root
         tail += 1
-    group, nodes = 0, 0
+    group, nodes, edges = 0, 0, 0
     group_first[0] = 0
+    edge_first[0] = 0
     chunk[0] = 0
     for i in range(k):
         p = order[i]
         if group + 1 < n_groups and nodes * n_groups >= (group + 1) * n and nodes > group_first[group]:
             group += 1
             group_first[group] = nodes
+            edge_first[group] = edges
             chunk[group] = i
         group_of[p] = group
         nodes += sizes[p]
+        for j in range(first[p], first[p + 1]):
+            edges += csr.indptr[members[j] + 1] - csr.indptr[members[j]]
     for g in range(group + 1, n_groups + 1):
         group_first[g] = nodes
+        edge_first[g] = edges
         chunk[g] = k

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt._kernels.jit import helper, kernel
+from gridopt._kernels.jit import helper, inlined, kernel
 
 __all__ = ["Limits", "Terms", "local_gain", "part_price", "plan_price", "shift", "stays_connected", "tally"]
 
@@ -15,12 +15,17 @@ MILLION = 1_000_000
 
 
 class Limits(NamedTuple):
-    """Loads: `workload` int64 (n, a); `lo`, `hi`, `target` int64 (k, a), `target` at least 1."""
+    """
+    Loads: `workload` int64 (n, a); `lo`, `hi`, `target` int64 (k, a), `target` at least 1; `per` float64 (k, a).
+
+    `per` is a million over the target: millionths for each work unit.
+    """
 
     workload: NDArray[np.int64]
     lo: NDArray[np.int64]
     hi: NDArray[np.int64]
     target: NDArray[np.int64]
+    per: NDArray[np.float64]
 
 
 class Terms(NamedTuple):
@@ -84,31 +89,43 @@ def part_violation(lo, hi, target, loads, p):
     return total
 
 
-@helper
-def part_strain(lo, hi, rate, loads, p):
-    """Violation of part `p` times the price of it, `rate` float64 (k, a) per work unit. O(attributes)."""
+@inlined
+def part_strain(lo, hi, per, strain, swell, loads, workload, p, u, sign):
+    """
+    Price of the violation of part `p`: ``strain x (1 + swell x)`` for each miss of ``x`` millionths. O(attributes).
+
+    As it would be with node `u` added (`sign` 1) or taken out (-1); as it is with 0. That large misses cost more than
+    in proportion spreads them over many parts, where they can be mended.
+    """
     total = 0.0
     for c in range(loads.shape[1]):
-        load = loads[p, c]
-        total += max(load - hi[p, c], lo[p, c] - load, 0) * rate[p, c]
-    return total
+        load = loads[p, c] + sign * workload[u, c]
+        miss = max(load - hi[p, c], lo[p, c] - load, 0) * per[p, c]
+        total += miss * (1.0 + swell * miss)
+    return strain * total
 
 
 @kernel
-def part_price(target, prices, loads, moments, p):
-    """Cost of part `p` as a whole: deviation from its targets, and inertia. O(attributes)."""
+def part_price(target, prices, loads, moments, workload, inertia, p, u, sign):
+    """
+    Cost of part `p` as a whole: deviation from its targets, and inertia. O(attributes).
+
+    As it would be with node `u` added (`sign` 1) or taken out (-1); as it is with 0.
+    """
     cost = 0
     if prices[0] > 0:
         for c in range(loads.shape[1]):
-            cost += prices[0] * (abs(loads[p, c] - target[p, c]) * MILLION // target[p, c])
+            load = loads[p, c] + sign * workload[u, c]
+            cost += prices[0] * (abs(load - target[p, c]) * MILLION // target[p, c])
     if prices[1] > 0:
-        cost += prices[1] * moments[p, 3]
-        mass = moments[p, 0]
+        mass = moments[p, 0] + sign * inertia[u, 0]
+        sum_x = moments[p, 1] + sign * inertia[u, 1]
+        sum_y = moments[p, 2] + sign * inertia[u, 2]
+        cost += prices[1] * (moments[p, 3] + sign * inertia[u, 3])
         if mass > 0:  # (x² + y²) // mass without leaving int64
-            x, y = moments[p, 1] // mass, moments[p, 2] // mass
-            dx, dy = moments[p, 1] - x * mass, moments[p, 2] - y * mass
-            square = x * moments[p, 1] + y * moments[p, 2] + dx * x + dy * y + (dx * dx + dy * dy) // mass
-            cost -= prices[1] * square
+            x, y = sum_x // mass, sum_y // mass
+            dx, dy = sum_x - x * mass, sum_y - y * mass
+            cost -= prices[1] * (x * sum_x + y * sum_y + dx * x + dy * y + (dx * dx + dy * dy) // mass)
     return cost
 
 
@@ -166,11 +183,11 @@ def plan_price(csr, limits, terms, labels, loads, moments):
             cost += terms.away_cost[u]
     for p in range(loads.shape[0]):
         violation += part_violation(limits.lo, limits.hi, limits.target, loads, p)
-        cost += part_price(limits.target, terms.prices, loads, moments, p)
+        cost += part_price(limits.target, terms.prices, loads, moments, limits.workload, terms.inertia, p, 0, 0)
     return violation, cost
 
 
-@helper
+@inlined
 def find_root(parent, i):
     """Root of `i` in a union-find forest, halving paths on the way."""
     while parent[i] != i:

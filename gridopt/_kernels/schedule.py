@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gridopt._kernels.graph import draw, group_parts
 from gridopt._kernels.jit import helper, kernel
-from gridopt._kernels.moves import MILLION, plan_price
-from gridopt._kernels.search import anneal
+from gridopt._kernels.moves import plan_price
+from gridopt._kernels.search import MARKS, Pace, anneal
 
 __all__ = ["anneal_rounds"]
 
@@ -25,6 +25,7 @@ def anneal_rounds(
     fixed,
     board,
     groups,
+    borders,
     scratch,
     quantiles,
     seed,
@@ -32,7 +33,10 @@ def anneal_rounds(
     steps,
     heats,
     strains,
-    rate,
+    longest,
+    span,
+    swell,
+    journal,
     best,
     out,
     log,
@@ -44,8 +48,9 @@ def anneal_rounds(
     ----------
     heats, strains : float64 (r,)
         Temperature of each round, and the price of a millionth of violation in it, in units of cost.
-    rate : float64 (k, a)
-        Scratch.
+    longest, span : int
+    swell : float
+    journal : int32 (0, 2)
     best : int32 (n,)
         Written: the best plan of all rounds and of the start.
     log : int64 (r + 1, 4)
@@ -71,13 +76,11 @@ def anneal_rounds(
         groups.order,
         groups.group_of,
         groups.group_first,
+        groups.edge_first,
         groups.chunk,
     )
     state = seed
     for r in range(heats.shape[0]):
-        for p in range(rate.shape[0]):
-            for c in range(rate.shape[1]):
-                rate[p, c] = strains[r] * MILLION / limits.target[p, c]
         state, bits = draw(state)
         anneal(
             csr,
@@ -86,19 +89,18 @@ def anneal_rounds(
             fixed,
             board,
             groups,
+            borders,
             scratch,
             quantiles,
             0,
             bits,
             stamp,
             steps,
-            heats[r],
-            heats[r],
-            rate,
-            strains[r] * MILLION,
+            Pace(heats[r], heats[r], longest, span, strains[r], swell),
+            journal,
             out,
         )
-        stamp += 2 * steps
+        stamp += MARKS * (steps + 1)
         done += out[0, 2]
         new_violation, new_cost = plan_price(csr, limits, terms, board.labels, board.loads, board.moments)
         if new_violation < violation or (new_violation == violation and new_cost < cost):

@@ -7,21 +7,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gridopt._kernels.borders import fill_borders, refresh_around
 from gridopt._kernels.graph import draw
 from gridopt._kernels.jit import helper, inlined, kernel
 from gridopt._kernels.moves import (
+    MILLION,
     apart_gain,
     local_gain,
     part_price,
     part_strain,
+    part_violation,
     shift,
     stays_connected,
 )
 
-__all__ = ["Board", "Groups", "Scratch", "anneal", "fill_border"]
+__all__ = ["LONGEST", "MARKS", "Board", "Groups", "Pace", "Scratch", "anneal"]
 
-S12, S24, S28, S40 = np.uint64(12), np.uint64(24), np.uint64(28), np.uint64(40)
-LOW_12 = np.uint64(0xFFF)
+S32, LOW_10 = np.uint64(32), np.uint64(0x3FF)
+LONGEST = 4
+"""Moves in a chain at most."""
+MARKS = 4 * LONGEST
+"""Marks a step may use up: one for each look round and each test of connection, and two for what has moved."""
 
 
 class Board(NamedTuple):
@@ -34,199 +40,188 @@ class Board(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """Groups of parts as `group_parts` writes them: int32 (n,), int64 (k + 1,), int32 (k,), int32 (k,), 2 x int64."""
+    """
+    Groups of parts as `group_parts` writes them.
+
+    `members` int32 (n,), `first` int64 (k + 1,), `order`, `group_of` int32 (k,), `group_first`, `edge_first`, `chunk`
+    int64 (groups + 1,).
+    """
 
     members: NDArray[np.int32]
     first: NDArray[np.int64]
     order: NDArray[np.int32]
     group_of: NDArray[np.int32]
     group_first: NDArray[np.int64]
+    edge_first: NDArray[np.int64]
     chunk: NDArray[np.int64]
+
+
+class Pace(NamedTuple):
+    """
+    How one round anneals.
+
+    Parameters
+    ----------
+    heat : float
+        Temperature in units of cost.
+    reach : float
+        A chain is tried where the first move, its violation apart, is too dear by at most this.
+    longest : int
+        Moves in a chain, at most `LONGEST`; 1 for none.
+    span : int
+        Nodes of a part looked at for the next move of a chain.
+    strain, swell : float
+        Price of violation: see `part_strain`; a broken `apart` pair is a miss of a million, without the swell.
+    """
+
+    heat: float
+    reach: float
+    longest: int
+    span: int
+    strain: float
+    swell: float
 
 
 class Scratch(NamedTuple):
     """
     Room for searches. Groups touch disjoint stretches, so they may run at once.
 
-    `border` int32 (n,): border nodes of each group, from its `group_first` on; `place` int32 (n,): where a node is in
-    that list, or -1; `seen` int64 (n,); `owner`, `queue` int32 (n,); `parent`, `pending` int32 (groups, degree).
+    `burden` float64 (k,): price of the violation of each part; `worth` int64 (k,): its cost as a whole; `seen`, `stale`
+    int64 (n,); `owner`, `queue` int32 (n,); `parent`, `pending` int32 (groups, degree); `chain` int64 (groups,
+    `LONGEST`, 3): node, part it leaves, part it joins.
     """
 
-    border: NDArray[np.int32]
-    place: NDArray[np.int32]
+    burden: NDArray[np.float64]
+    worth: NDArray[np.int64]
     seen: NDArray[np.int64]
+    stale: NDArray[np.int64]
     owner: NDArray[np.int32]
     queue: NDArray[np.int32]
     parent: NDArray[np.int32]
     pending: NDArray[np.int32]
-
-
-@helper
-def is_border(indptr, indices, labels, group_of, group, u):
-    """Whether `u` has a neighbour in another part of the same group."""
-    for e in range(indptr[u], indptr[u + 1]):
-        p = labels[indices[e]]
-        if p != labels[u] and group_of[p] == group:
-            return True
-    return False
-
-
-@helper
-def refresh(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count):
-    """Put `u` into the border list of its group, or take it out; return the length of the list."""
-    at = place[u]
-    if fixed[u] < 0 and is_border(indptr, indices, labels, group_of, group, u):
-        if at < 0:
-            border[base + count] = u
-            place[u] = count
-            count += 1
-    elif at >= 0:
-        count -= 1
-        last = border[base + count]
-        border[base + at] = last
-        place[last] = at
-        place[u] = -1
-    return count
-
-
-@helper
-def refresh_around(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count):
-    """Refresh `u` and its neighbours in the same group; return the length of the border list."""
-    count = refresh(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count)
-    for e in range(indptr[u], indptr[u + 1]):
-        v = np.int64(indices[e])
-        if group_of[labels[v]] == group:
-            count = refresh(indptr, indices, labels, fixed, group_of, border, place, base, group, v, count)
-    return count
-
-
-@kernel
-def fill_border(csr, labels, fixed, groups, scratch, group):
-    """List the border nodes of `group`; return how many there are."""
-    indptr, indices, group_of, members = csr.indptr, csr.indices, groups.group_of, groups.members
-    border, place, base = scratch.border, scratch.place, groups.group_first[group]
-    count = 0
-    for i in range(groups.chunk[group], groups.chunk[group + 1]):
-        p = groups.order[i]
-        for j in range(groups.first[p], groups.first[p + 1]):
-            place[members[j]] = -1
-            count = refresh(
-                indptr, indices, labels, fixed, group_of, border, place, base, group, np.int64(members[j]), count
-            )
-    return count
-
-
-@helper
-def other_part(indptr, indices, labels, group_of, group, u, bits):
-    """Edge of `u`, from a random one on, that leads to another part of `group`; -1 where there is none."""
-    start, degree = indptr[u], indptr[u + 1] - indptr[u]
-    e = start + np.int64((bits & LOW_12) * np.uint64(degree) >> S12)
-    for _ in range(degree):
-        p = labels[indices[e]]
-        if p != labels[u] and group_of[p] == group:
-            return e
-        e += 1
-        if e == start + degree:
-            e = start
-    return -1
-
-
-@helper
-def wander(indptr, indices, labels, x, avoid, bits):
-    """Walk up to three random steps from `x` inside its part, never onto `avoid`; return where it ends."""
-    for _ in range(np.int64(bits & np.uint64(3))):
-        bits = bits >> np.uint64(2)
-        start, degree = indptr[x], indptr[x + 1] - indptr[x]
-        y = np.int64(indices[start + np.int64((bits & LOW_12) * np.uint64(degree) >> S12)])
-        bits = bits >> S12
-        if labels[y] == labels[x] and y != avoid:
-            x = y
-    return x
-
-
-@helper
-def partner(indptr, indices, hi, labels, loads, sizes, fixed, group_of, group, u, a, b, x, bits):
-    """
-    Second move, to make up for the load `u` carried from `a` to `b`: out of `b` if that is too full, else into `a`.
-
-    `u` is already in `b`, next to `x` of `b`. Returns the node and the part to move it to, or (-1, -1).
-    """
-    _, more = draw(bits)
-    full = False
-    for c in range(loads.shape[1]):
-        full |= loads[b, c] > hi[b, c]
-    if full:
-        v = wander(indptr, indices, labels, x, u, bits)
-        e = other_part(indptr, indices, labels, group_of, group, v, more)
-        if e < 0 or fixed[v] >= 0 or v == u or sizes[b] == 1:
-            return -1, -1
-        return v, np.int64(labels[indices[e]])
-    start, degree = indptr[u], indptr[u + 1] - indptr[u]
-    e = start + np.int64((bits & LOW_12) * np.uint64(degree) >> S12)
-    for _ in range(degree):
-        if labels[indices[e]] == a:
-            y = wander(indptr, indices, labels, np.int64(indices[e]), u, bits >> S12)
-            e = other_part(indptr, indices, labels, group_of, group, y, more)
-            if e < 0:
-                return -1, -1
-            v = np.int64(indices[e])
-            if fixed[v] >= 0 or v == u or sizes[labels[v]] == 1:
-                return -1, -1
-            return v, a
-        e += 1
-        if e == start + degree:
-            e = start
-    return -1, -1
-
-
-@helper
-def pair_price(lo, hi, rate, target, prices, loads, moments, whole, a, b):
-    """Price of violation of parts `a` and `b` (float), and their cost as wholes (int; 0 unless `whole`)."""
-    over = part_strain(lo, hi, rate, loads, a) + part_strain(lo, hi, rate, loads, b)
-    cost = 0
-    if whole:
-        cost = part_price(target, prices, loads, moments, a) + part_price(target, prices, loads, moments, b)
-    return over, cost
+    chain: NDArray[np.int64]
 
 
 @inlined
-def carry(
-    indptr, indices, weights, unit_cost, home, away_cost, apart_indptr, apart_indices, strain, workload, inertia,
-    lo, hi, rate, target, prices, labels, loads, sizes, moments, u, a, b, most,
+def weigh_parts(lo, hi, per, strain, swell, target, prices, loads, moments, workload, inertia, burden, worth, a, b):
+    """Write the price of violation and the cost as wholes of parts `a` and `b`."""
+    burden[a] = part_strain(lo, hi, per, strain, swell, loads, workload, a, 0, 0)
+    burden[b] = part_strain(lo, hi, per, strain, swell, loads, workload, b, 0, 0)
+    if prices[0] > 0 or prices[1] > 0:
+        worth[a] = part_price(target, prices, loads, moments, workload, inertia, a, 0, 0)
+        worth[b] = part_price(target, prices, loads, moments, workload, inertia, b, 0, 0)
+
+
+@inlined
+def price_of_move(
+    apart_indptr, apart_indices, lo, hi, per, strain, swell, target, prices, labels, loads, moments, workload, inertia,
+    burden, worth, u, a, b,
 ):  # fmt: skip
     """
-    Move `u` from part `a` to part `b` in place, unless its change surely exceeds `most`.
+    Change in the cost of wholes (int) and in the price of violation (float) when `u` moves from part `a` to `b`.
 
-    Returns whether it was moved, the change in cost (int) and that in the price of violation (float).
+    Nothing is written.
     """
-    whole = prices[0] > 0 or prices[1] > 0
-    extra = -local_gain(indptr, indices, weights, unit_cost, home, away_cost, labels, u, a, b)
-    strain_0, cost_0 = pair_price(lo, hi, rate, target, prices, loads, moments, whole, a, b)
-    over = -strain_0
+    over = part_strain(lo, hi, per, strain, swell, loads, workload, a, u, -1) - burden[a]
+    over += part_strain(lo, hi, per, strain, swell, loads, workload, b, u, 1) - burden[b]
+    extra = 0
+    if prices[0] > 0 or prices[1] > 0:
+        extra = part_price(target, prices, loads, moments, workload, inertia, a, u, -1) - worth[a]
+        extra += part_price(target, prices, loads, moments, workload, inertia, b, u, 1) - worth[b]
     if apart_indices.shape[0] > 0:
-        over -= strain * apart_gain(apart_indptr, apart_indices, labels, u, a, b)
-    if not whole and extra + over > most:
-        return False, extra, over
-    shift(workload, prices, inertia, labels, loads, sizes, moments, u, a, b)
-    strain_1, cost_1 = pair_price(lo, hi, rate, target, prices, loads, moments, whole, a, b)
-    return True, extra + cost_1 - cost_0, over + strain_1
+        over -= strain * MILLION * apart_gain(apart_indptr, apart_indices, labels, u, a, b)
+    return extra, over
 
 
 @helper
-def leave_whole(indptr, indices, labels, u, a, v, c, d, seen, owner, queue, base, parent, pending, stamp, nodes):
+def best_step(
+    indptr, indices, weights, unit_cost, home, away_cost, apart_indptr, apart_indices, lo, hi, per, strain, swell,
+    target, prices, workload, inertia, fixed, labels, loads, sizes, moments, burden, worth, group_of, group, gain, twin,
+    seen, stale, queue, at, mark, fresh, part, root, outward, span,
+):  # fmt: skip
     """
-    Whether part `a` holds together without `u`, and then, where ``v >= 0``, part `c` without `v`.
+    Move that makes up best for too much (`outward`) or too little load of `part`, near `root` of it.
 
-    Both are moved already, `v` from `c` to `d`; it is put back for the first question. Uses marks `stamp` and the next.
+    Looks at moves out of, or into, the first `span` nodes of `part` that a search from `root` meets. Nodes with
+    ``stale`` at `fresh` lie next to one that has moved since gains were brought up to date, at ``fresh + 1`` they are it.
+
+    Returns
+    -------
+    (int, int, int, float)
+        Node (-1: none lowers the price), the part it goes to, change in cost and in the price of violation.
     """
-    if v < 0:
-        return stays_connected(indptr, indices, labels, u, a, seen, owner, queue, base, parent, pending, stamp, nodes)
-    labels[v] = c
-    ok = stays_connected(indptr, indices, labels, u, a, seen, owner, queue, base, parent, pending, stamp, nodes)
-    labels[v] = d
-    return ok and stays_connected(
-        indptr, indices, labels, v, c, seen, owner, queue, base, parent, pending, stamp + 1, nodes
-    )
+    quick = prices[0] == 0 and prices[1] == 0 and apart_indices.shape[0] == 0
+    best_v, best_d, best_extra, best_over, best = np.int64(-1), np.int64(-1), np.int64(0), 0.0, 0.0
+    queue[at] = root
+    seen[root] = mark
+    head, tail = at, at + 1
+    while head < tail and head < at + span:
+        y = np.int64(queue[head])
+        head += 1
+        for e in range(indptr[y], indptr[y + 1]):
+            z = np.int64(indices[e])
+            p = np.int64(labels[z])
+            if p == part:
+                if seen[z] != mark:
+                    seen[z] = mark
+                    queue[tail] = z
+                    tail += 1
+                continue
+            if group_of[p] != group:
+                continue
+            v, c, d, f = y, part, p, e
+            if not outward:
+                v, c, d, f = z, p, part, np.int64(twin[e])
+            if fixed[v] >= 0 or stale[v] == fresh + 1 or sizes[c] == 1:
+                continue
+            if stale[v] == fresh:
+                g = local_gain(indptr, indices, weights, unit_cost, home, away_cost, labels, v, c, d)
+            else:
+                g = gain[f]
+            if quick and -g - burden[c] - burden[d] >= best:
+                continue
+            whole, over = price_of_move(
+                apart_indptr, apart_indices, lo, hi, per, strain, swell, target, prices, labels, loads, moments,
+                workload, inertia, burden, worth, v, c, d,
+            )  # fmt: skip
+            if whole - g + over < best:
+                best_v, best_d, best_extra, best_over = v, d, whole - g, over
+                best = best_extra + over
+    return best_v, best_d, best_extra, best_over
+
+
+@inlined
+def mark_stale(indptr, indices, labels, group_of, group, stale, fresh, u):
+    """Mark `u` as moved, and its neighbours in the group as lying next to what has moved."""
+    for e in range(indptr[u], indptr[u + 1]):
+        v = indices[e]
+        if group_of[labels[v]] == group and stale[v] != fresh + 1:
+            stale[v] = fresh
+    stale[u] = fresh + 1
+
+
+@inlined
+def part_to_mend(indptr, indices, labels, hi, loads, burden, chain, n_moves):
+    """
+    Part touched by a chain that has the greatest burden: (part, whether it is too heavy, node to look from).
+
+    The part is -1 where none has a burden, or none of its nodes is at hand.
+    """
+    part, root, most = np.int64(-1), np.int64(-1), 0.0
+    for i in range(n_moves):
+        u, a, b = chain[i, 0], chain[i, 1], chain[i, 2]
+        if burden[b] > most and labels[u] == b:
+            part, root, most = b, u, burden[b]
+        if burden[a] > most:
+            for e in range(indptr[u], indptr[u + 1]):
+                if labels[indices[e]] == a:
+                    part, root, most = a, np.int64(indices[e]), burden[a]
+                    break
+    heavy = False
+    if part >= 0:
+        for c in range(loads.shape[1]):
+            heavy |= loads[part, c] > hi[part, c]
+    return part, heavy, root
 
 
 @kernel
@@ -237,25 +232,24 @@ def anneal(
     fixed,
     board,
     groups,
+    borders,
     scratch,
     quantiles,
     group,
     seed,
     stamp,
     steps,
-    heat,
-    reach,
-    rate,
-    strain,
+    pace,
+    journal,
     out,
 ):
     """
     Run `steps` proposals of simulated annealing on the parts of one group.
 
-    A random border node of the group moves to a neighbouring part of the group. If that breaks a limit, a second move
-    is proposed with it: a swap, or the middle of a chain. No part is ever broken into pieces or emptied.
-    Only nodes, parts and scratch of the group are written, and what is read of others never changes a decision: groups
-    may run at the same time.
+    A random candidate move of the group is taken where it pays or is cheap enough. Where only the limits stand against
+    it, further moves are added that make up for the load it carried: a swap, or a chain along several parts. No part is
+    ever broken into pieces or emptied. Only nodes, parts and scratch of the group are written, and what is read of
+    others never changes a decision: groups may run at the same time.
 
     Parameters
     ----------
@@ -264,78 +258,145 @@ def anneal(
         Part of nodes that never move, or -1.
     board : Board
         Written in place.
-    groups, scratch : Groups, Scratch
-    quantiles : float64 (4096,)
+    groups, borders, scratch : Groups, Borders, Scratch
+    quantiles : float64 (1024,)
         Of the exponential distribution: a change for the worse is taken if it is at most `heat` times a random one.
     group, seed : int, uint64
     stamp : int
-        Marks in ``scratch.seen`` are below it; up to ``2 * steps`` marks are used.
+        Marks in ``scratch.seen`` and ``scratch.stale`` are below it; up to ``MARKS * (steps + 1)`` marks are used.
     steps : int
-    heat : float
-        Temperature in units of cost.
-    reach : float
-        A pair of moves is tried where the first alone is too dear by at most this.
-    rate : float64 (k, a)
-        Price of violation, in units of cost a work unit over or under.
-    strain : float
-        Price of a broken `apart` pair.
+    pace : Pace
+    journal : int32 (j, 2)
+        Where ``j > 0``, the group is left in the best state it was in, by violation, then cost: moves made since then
+        are kept here and taken back. The search ends early where there is no room left. One group at a time only.
     out : int64 (groups, 3)
-        Row `group` is written: change in cost, moves made, steps made.
+        Row `group` is written: change in cost, moves and chains made, steps made.
     """
     labels, loads, sizes, moments = board.labels, board.loads, board.sizes, board.moments
     indptr, indices, weights = csr.indptr, csr.indices, csr.weights
-    workload, lo, hi, target = limits.workload, limits.lo, limits.hi, limits.target
+    workload, lo, hi, target, per = limits.workload, limits.lo, limits.hi, limits.target, limits.per
     unit_cost, home, away_cost, prices = terms.unit_cost, terms.home, terms.away_cost, terms.prices
     apart_indptr, apart_indices, inertia = terms.apart_indptr, terms.apart_indices, terms.inertia
-    border, place, seen, owner, queue = scratch.border, scratch.place, scratch.seen, scratch.owner, scratch.queue
-    group_of, base = groups.group_of, groups.group_first[group]
-    parent, pending = scratch.parent[group], scratch.pending[group]
-    nodes = groups.group_first[group + 1] - base
-    count = fill_border(csr, labels, fixed, groups, scratch, group)
+    heat, reach, longest, span, strain, swell = pace
+    source, twin, listed, place = borders.source, borders.twin, borders.listed, borders.place
+    gain, pull, burden, worth = borders.gain, borders.pull, scratch.burden, scratch.worth
+    seen, stale, owner, queue = scratch.seen, scratch.stale, scratch.owner, scratch.queue
+    parent, pending, chain = scratch.parent[group], scratch.pending[group], scratch.chain[group]
+    group_of, base, at = groups.group_of, groups.edge_first[group], groups.group_first[group]
+    nodes = groups.group_first[group + 1] - at
+    count = fill_borders(csr, terms, fixed, labels, groups, borders, group)
+    for i in range(groups.chunk[group], groups.chunk[group + 1]):
+        p = np.int64(groups.order[i])
+        weigh_parts(lo, hi, per, strain, swell, target, prices, loads, moments, workload, inertia, burden, worth, p, p)
+    quick = prices[0] == 0 and prices[1] == 0 and apart_indices.shape[0] == 0
     cost, made, done = 0, 0, 0
+    miss, least_miss, least_cost, noted = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     state = seed
     for _ in range(steps):
         if count == 0:
             break
         done += 1
         state, bits = draw(state)
-        u = np.int64(border[base + np.int64((bits >> S40) * np.uint64(count) >> S24)])
-        a = np.int64(labels[u])
+        e = listed[base + np.int64((bits >> S32) * np.uint64(count) >> S32)]
+        u = np.int64(source[e])
+        a, b = np.int64(labels[u]), np.int64(labels[indices[e]])
+        worst = heat * quantiles[np.int64(bits & LOW_10)]
+        if quick and -gain[e] - burden[a] - burden[b] > worst + reach:
+            continue
         if sizes[a] == 1:
             continue
-        x = np.int64(indices[other_part(indptr, indices, labels, group_of, group, u, bits >> S28)])
-        b = np.int64(labels[x])
-        worst = heat * quantiles[np.int64(bits & LOW_12)]
-        moved, extra, over = carry(
-            indptr, indices, weights, unit_cost, home, away_cost, apart_indptr, apart_indices, strain, workload,
-            inertia, lo, hi, rate, target, prices, labels, loads, sizes, moments, u, a, b, worst + reach,
+        whole, over = price_of_move(
+            apart_indptr, apart_indices, lo, hi, per, strain, swell, target, prices, labels, loads, moments, workload,
+            inertia, burden, worth, u, a, b,
         )  # fmt: skip
-        if not moved:
+        extra = whole - gain[e]
+        total = extra + over
+        if total > worst and (longest == 1 or over <= 0.0 or extra > worst + reach):
             continue
-        v, c, d = -1, a, b
-        if extra + over > worst and over > 0.0:
-            state, bits = draw(state)
-            v, d = partner(indptr, indices, hi, labels, loads, sizes, fixed, group_of, group, u, a, b, x, bits)
-            if v >= 0:
-                c = np.int64(labels[v])
-                _, extra_2, over_2 = carry(
-                    indptr, indices, weights, unit_cost, home, away_cost, apart_indptr, apart_indices, strain, workload,
-                    inertia, lo, hi, rate, target, prices, labels, loads, sizes, moments, v, c, d, np.inf,
+        stamp += MARKS
+        chain[0, 0], chain[0, 1], chain[0, 2] = u, a, b
+        n_moves = 1
+        if total > worst:
+            shift(workload, prices, inertia, labels, loads, sizes, moments, u, a, b)
+            weigh_parts(
+                lo, hi, per, strain, swell, target, prices, loads, moments, workload, inertia, burden, worth, a, b
+            )
+            while total > worst and n_moves < longest:
+                mark_stale(indptr, indices, labels, group_of, group, stale, stamp, u)
+                part, heavy, root = part_to_mend(indptr, indices, labels, hi, loads, burden, chain, n_moves)
+                if part < 0:
+                    break
+                u, b, more, over = best_step(
+                    indptr, indices, weights, unit_cost, home, away_cost, apart_indptr, apart_indices, lo, hi, per,
+                    strain, swell, target, prices, workload, inertia, fixed, labels, loads, sizes, moments, burden,
+                    worth, group_of, group, gain, twin, seen, stale, queue, at, stamp + n_moves, stamp, part, root,
+                    heavy, span,
                 )  # fmt: skip
-                extra, over = extra + extra_2, over + over_2
-        stamp += 2
-        if extra + over <= worst and leave_whole(
-            indptr, indices, labels, u, a, v, c, d, seen, owner, queue, base, parent, pending, stamp, nodes
-        ):
-            cost += extra
-            made += 1
-            count = refresh_around(indptr, indices, labels, fixed, group_of, border, place, base, group, u, count)
-            if v >= 0:
-                count = refresh_around(indptr, indices, labels, fixed, group_of, border, place, base, group, v, count)
-        else:
-            if v >= 0:
-                shift(workload, prices, inertia, labels, loads, sizes, moments, v, d, c)
-            shift(workload, prices, inertia, labels, loads, sizes, moments, u, b, a)
+                if u < 0:
+                    break
+                a = np.int64(labels[u])
+                chain[n_moves, 0], chain[n_moves, 1], chain[n_moves, 2] = u, a, b
+                n_moves += 1
+                extra += more
+                total += more + over
+                shift(workload, prices, inertia, labels, loads, sizes, moments, u, a, b)
+                weigh_parts(
+                    lo, hi, per, strain, swell, target, prices, loads, moments, workload, inertia, burden, worth, a, b
+                )
+            for i in range(n_moves - 1, -1, -1):  # all back: the moves are tested, and then made, one after the other
+                u, a, b = chain[i, 0], chain[i, 1], chain[i, 2]
+                shift(workload, prices, inertia, labels, loads, sizes, moments, u, b, a)
+                weigh_parts(
+                    lo, hi, per, strain, swell, target, prices, loads, moments, workload, inertia, burden, worth, a, b
+                )
+            if total > worst:
+                continue
+        whole_parts = True
+        tested = 0
+        while whole_parts and tested < n_moves:
+            u, a, b = chain[tested, 0], chain[tested, 1], chain[tested, 2]
+            whole_parts = stays_connected(
+                indptr, indices, labels, u, a, seen, owner, queue, at, parent, pending, stamp + LONGEST + tested, nodes
+            )
+            labels[u] = b
+            tested += 1
+        for i in range(tested - 1, -1, -1):
+            labels[chain[i, 0]] = chain[i, 1]
+        if not whole_parts:
+            continue
+        for i in range(n_moves):
+            u, a, b = chain[i, 0], chain[i, 1], chain[i, 2]
+            if journal.shape[0] > 0:
+                miss -= part_violation(lo, hi, target, loads, a) + part_violation(lo, hi, target, loads, b)
+                if apart_indices.shape[0] > 0:
+                    miss -= MILLION * apart_gain(apart_indptr, apart_indices, labels, u, a, b)
+            shift(workload, prices, inertia, labels, loads, sizes, moments, u, a, b)
+            weigh_parts(
+                lo, hi, per, strain, swell, target, prices, loads, moments, workload, inertia, burden, worth, a, b
+            )
+            if journal.shape[0] > 0:
+                miss += part_violation(lo, hi, target, loads, a) + part_violation(lo, hi, target, loads, b)
+            count = refresh_around(
+                indptr, indices, weights, unit_cost, home, away_cost, fixed, labels, group_of, listed, place, gain, pull,
+                base, group, u, a, b, count,
+            )  # fmt: skip
+        cost += extra
+        made += 1
+        if journal.shape[0] == 0:
+            continue
+        for i in range(n_moves):
+            journal[noted, 0] = chain[i, 0]
+            journal[noted, 1] = chain[i, 1]
+            noted += 1
+        if miss < least_miss or (miss == least_miss and cost < least_cost):
+            least_miss, least_cost, noted = miss, cost, 0
+        if noted > journal.shape[0] - LONGEST:
+            break
+    if journal.shape[0] > 0:
+        cost = least_cost
+        for i in range(noted - 1, -1, -1):
+            u, b = np.int64(journal[i, 0]), np.int64(journal[i, 1])
+            shift(workload, prices, inertia, labels, loads, sizes, moments, u, np.int64(labels[u]), b)
     out[group, 0] = cost
     out[group, 1] = made
     out[group, 2] = done

@@ -15,10 +15,11 @@ __all__ = ["Table", "quantiles"]
 
 @cache
 def quantiles() -> NDArray[np.float64]:
-    """Quantiles of the exponential distribution, float64 (4096,): a table is quicker than a logarithm."""
-    return -np.log((np.arange(4096) + 0.5) / 4096)
+    """Quantiles of the exponential distribution, float64 (1024,): a table is quicker than a logarithm."""
+    return -np.log((np.arange(1024) + 0.5) / 1024)
 
 
+NO_JOURNAL = np.empty((0, 2), dtype=np.int32)
 SAMPLE = 200
 """Moves looked at to measure what a move changes."""
 
@@ -37,16 +38,19 @@ class Table:
     """
 
     def __init__(self, piece: Piece, labels: NDArray[np.int32], n_groups: int = 1) -> None:
+        from gridopt._kernels.borders import Borders
         from gridopt._kernels.graph import Csr
         from gridopt._kernels.moves import Limits, Terms
-        from gridopt._kernels.search import Board, Groups, Scratch
+        from gridopt._kernels.search import LONGEST, Board, Groups, Scratch
 
         n, k, a = piece.n_nodes, piece.n_parts, piece.workload.shape[1]
         degree = int(np.diff(piece.indptr).max(initial=0)) + 1
         i32, i64 = np.int32, np.int64
         self.n_groups = n_groups
         self.csr = Csr(_own(piece.indptr), _own(piece.indices), _own(piece.weights))
-        self.limits = Limits(_own(piece.workload), _own(piece.lo), _own(piece.hi), _own(piece.target))
+        self.limits = Limits(
+            _own(piece.workload), _own(piece.lo), _own(piece.hi), _own(piece.target), 1e6 / piece.target.astype(float)
+        )
         prices = np.array([piece.imbalance_weight, piece.inertia_weight], dtype=i64)
         home, away = _own(piece.home), _own(piece.away_cost)
         if not (home >= 0).any():
@@ -69,18 +73,29 @@ class Table:
             np.empty(k, i32),
             np.empty(n_groups + 1, i64),
             np.empty(n_groups + 1, i64),
+            np.empty(n_groups + 1, i64),
+        )
+        half_edges = len(piece.indices)
+        self.borders = Borders(
+            np.repeat(np.arange(n, dtype=i32), np.diff(piece.indptr)),
+            np.argsort(piece.indices, kind="stable").astype(i32),
+            np.empty(half_edges, i32),
+            np.empty(half_edges, i32),
+            np.empty(half_edges, i64),
+            np.zeros(k, i64),
         )
         self.scratch = Scratch(
-            np.empty(n, i32),
-            np.empty(n, i32),
+            np.empty(k, np.float64),
+            np.zeros(k, i64),
+            np.zeros(n, i64),
             np.zeros(n, i64),
             np.empty(n, i32),
             np.empty(n, i32),
             np.empty((n_groups, degree), i32),
             np.empty((n_groups, degree), i32),
+            np.empty((n_groups, LONGEST, 3), i64),
         )
         self.out = np.zeros((n_groups, 3), i64)
-        self.rate = np.empty((k, a), np.float64)
         self.stamp = 0
         self.put(labels)
 
@@ -90,6 +105,25 @@ class Table:
 
         self.board.labels[:] = labels
         tally(self.limits, self.terms, *self.board)
+
+    def anneal(self, group: int, seed: Any, steps: int, pace: Any, journal: NDArray[np.int32] | None = None) -> None:
+        """
+        Run the kernel `anneal` on one group with marks that no earlier search has used; see there.
+
+        Groups that run at the same time may share marks: call `new_marks` before and after.
+        """
+        from gridopt._kernels.search import anneal
+
+        anneal(
+            self.csr, self.limits, self.terms, self.fixed, self.board, self.groups, self.borders, self.scratch,
+            quantiles(), group, seed, self.stamp, steps, pace, NO_JOURNAL if journal is None else journal, self.out,
+        )  # fmt: skip
+
+    def new_marks(self, steps: int) -> None:
+        """Make sure that the marks of a search of so many steps differ from all before."""
+        from gridopt._kernels.search import MARKS
+
+        self.stamp += MARKS * (steps + 1)
 
     def price(self) -> tuple[int, int]:
         """Violation in millionths and cost of the plan on the table, from scratch."""
@@ -115,7 +149,7 @@ class Table:
 
     def _other_change(self) -> float:
         """Mean change, up or down, of all terms but the cut, over moves of nodes evenly spread."""
-        from gridopt._kernels.moves import local_gain, part_price, shift
+        from gridopt._kernels.moves import local_gain, part_price
 
         csr, terms, board, limits = self.csr, self.terms, self.board, self.limits
         rows = np.repeat(np.arange(len(board.labels)), np.diff(csr.indptr))
@@ -128,10 +162,9 @@ class Table:
             change = -local_gain(
                 csr.indptr, csr.indices, no_weights, terms.unit_cost, terms.home, terms.away_cost, board.labels, u, a, b
             )
-            change -= sum(part_price(limits.target, terms.prices, board.loads, board.moments, p) for p in (a, b))
-            shift(limits.workload, terms.prices, terms.inertia, *board, u, a, b)
-            change += sum(part_price(limits.target, terms.prices, board.loads, board.moments, p) for p in (a, b))
-            shift(limits.workload, terms.prices, terms.inertia, *board, u, b, a)
+            for p, sign in ((a, -1), (b, 1)):
+                whole = limits.target, terms.prices, board.loads, board.moments, limits.workload, terms.inertia, p, u
+                change += part_price(*whole, sign) - part_price(*whole, 0)
             changes.append(abs(change))
         return float(np.mean(changes)) if changes else 0.0
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt.solvers.budget import Clock
-from gridopt.solvers.table import Table, quantiles
+from gridopt.solvers.table import Table
 
 __all__ = ["Annealing", "Best"]
 
@@ -57,6 +57,12 @@ class Annealing:
         The price rises geometrically with this power of the fraction of the budget: late, for greater powers.
     hard_from : float
         Fraction of the budget from which on nothing that adds to violation is accepted.
+    swell : float
+        How much more a miss costs the larger it is: ``1 + swell x`` times for ``x`` millionths of the target.
+    longest, span : int
+        Moves in a chain, and nodes looked at for each of them.
+    chains_from : float
+        Price of one per cent of violation, in temperatures, from which on chains are tried: before that single moves do.
     nodes_per_group : int
         Parts are annealed in groups of about so many nodes; pieces of a quarter of that or more in two groups at least.
         Nothing crosses the border of a group in a round: few large groups find better plans than many small ones.
@@ -70,6 +76,10 @@ class Annealing:
     firm: float = 300.0
     hard_from: float = 0.99
     bend: float = 3.0
+    swell: float = 5e-6
+    longest: int = 3
+    span: int = 24
+    chains_from: float = 5.0
     nodes_per_group: int = 4000
     rounds: int = 100
 
@@ -89,6 +99,15 @@ class Annealing:
         give = self.give * (self.firm / self.give) ** ((fraction / self.hard_from) ** self.bend)
         return give * self.heat(fraction) / 10_000
 
+    def pace(self, fraction: float, scale: float) -> Any:
+        """Return the `Pace` after a fraction of the budget, a typical change being `scale`."""
+        from gridopt._kernels.search import Pace
+
+        heat, strain = self.heat(fraction), self.strain(fraction)
+        priced = strain * 10_000 >= self.chains_from * heat
+        longest = self.longest if priced else 1
+        return Pace(scale * heat, scale * heat, longest, self.span, scale * strain, self.swell)
+
     def __call__(
         self,
         table: Table,
@@ -105,12 +124,10 @@ class Annealing:
         if k < 2 or not len(table.csr.indices):
             return
         scale = table.scale()
-        table_q = quantiles()
         speed, round_number = 1e6, 0
         while not clock.expired():
             fraction = clock.fraction()
-            heat, strain = scale * self.heat(fraction), scale * self.strain(fraction)
-            table.rate[:] = strain * 1e6 / table.limits.target
+            pace = self.pace(fraction, scale)
             group_parts(
                 table.csr,
                 table.board.labels,
@@ -126,8 +143,7 @@ class Annealing:
                 np.random.SeedSequence([seed, round_number]).generate_state(table.n_groups, np.uint64).astype(np.uint64)
             )
             began = clock.seconds()
-            _anneal_groups(table, table_q, quota, streams, heat, strain, pool)
-            table.stamp += 2 * max(quota) + 2
+            _anneal_groups(table, quota, streams, pace, pool)
             done = max(int(table.out[:, 2].sum()), n // 4, 1)
             clock.tick(done)
             speed = 0.5 * speed + 0.5 * done / max(1e-6, clock.seconds() - began)
@@ -147,41 +163,15 @@ class Annealing:
         return max(200, min(by_steps, int(speed * slice_seconds)))
 
 
-def _anneal_groups(
-    table: Table,
-    table_q: NDArray[np.float64],
-    quota: list[int],
-    streams: NDArray[Any],
-    heat: float,
-    strain: float,
-    pool: Executor | None,
-) -> None:
+def _anneal_groups(table: Table, quota: list[int], streams: NDArray[Any], pace: Any, pool: Executor | None) -> None:
     """Anneal each group for its share of steps, side by side where there is a pool: the outcome is the same."""
-    from gridopt._kernels.search import anneal
 
     def run(g: int) -> None:
-        anneal(
-            table.csr,
-            table.limits,
-            table.terms,
-            table.fixed,
-            table.board,
-            table.groups,
-            table.scratch,
-            table_q,
-            g,
-            streams[g],
-            table.stamp,
-            quota[g],
-            heat,
-            heat,
-            table.rate,
-            strain * 1e6,
-            table.out,
-        )
+        table.anneal(g, streams[g], quota[g], pace)
 
     if pool is None or len(quota) == 1:
         for g in range(len(quota)):
             run(g)
     else:
         list(pool.map(run, range(len(quota))))
+    table.new_marks(max(quota))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gridopt.solvers.budget import Clock
 from gridopt.solvers.refine.annealing import Annealing, Best
-from gridopt.solvers.table import Table, quantiles
+from gridopt.solvers.table import Table
 
 __all__ = ["Focus"]
 
@@ -81,8 +81,6 @@ class Focus:
 
     def _anneal(self, table: Table, near: NDArray[np.int64], clock: Clock, seed: int, annealing: Annealing) -> None:
         """Anneal the parts `near` as one group; nothing else moves."""
-        from gridopt._kernels.search import anneal
-
         groups, k = table.groups, len(table.limits.lo)
         groups.group_of[:] = 1
         groups.group_of[near] = 0
@@ -92,20 +90,14 @@ class Focus:
         groups.first[1:] = np.cumsum(np.bincount(table.board.labels, minlength=k))
         nodes = int(table.board.sizes[near].sum())
         groups.group_first[:2] = 0, nodes
+        groups.edge_first[0] = 0
         groups.chunk[:2] = 0, len(near)
         scale = table.scale()
         steps = max(50, nodes * self.steps_per_node // self.rounds)
         streams = np.random.SeedSequence([seed, 77]).generate_state(self.rounds, np.uint64)
-        q = quantiles()
         for r in range(self.rounds):
-            fraction = r / self.rounds
-            heat, strain = scale * annealing.heat(fraction), scale * annealing.strain(fraction)
-            table.rate[:] = strain * 1e6 / table.limits.target
-            anneal(
-                table.csr, table.limits, table.terms, table.fixed, table.board, groups, table.scratch, q, 0,
-                streams[r], table.stamp, steps, heat, heat, table.rate, strain * 1e6, table.out,
-            )  # fmt: skip
-            table.stamp += 2 * steps + 2
+            table.anneal(0, streams[r], steps, annealing.pace(r / self.rounds, scale))
+            table.new_marks(steps)
             clock.tick(max(1, int(table.out[0, 2])))
 
 

@@ -13,7 +13,7 @@ from gridopt.solvers.budget import Clock
 from gridopt.solvers.construct.bisection import Bisection
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.refine.annealing import Annealing, Best
-from gridopt.solvers.table import Table, quantiles
+from gridopt.solvers.table import NO_JOURNAL, Table, quantiles
 
 __all__ = ["Restarts"]
 
@@ -88,10 +88,12 @@ class Restarts:
         state = np.random.SeedSequence([seed, 5]).generate_state(1, np.uint64)[0]
         began = clock.steps
         rows, done = anneal_rounds(
-            table.csr, table.limits, table.terms, table.fixed, table.board, table.groups, table.scratch, quantiles(),
-            state, table.stamp, steps, heats, strains, table.rate, labels, table.out, log,
+            table.csr, table.limits, table.terms, table.fixed, table.board, table.groups, table.borders,
+            table.scratch, quantiles(), state, table.stamp, steps, heats, strains,
+            self.annealing.longest, self.annealing.span, self.annealing.swell, NO_JOURNAL,
+            labels, table.out, log,
         )  # fmt: skip
-        table.stamp += 2 * steps * self.rounds + 2
+        table.new_marks((steps + 1) * self.rounds)
         clock.tick(max(int(done), self.rounds))
         last = log[rows - 1]
         if (int(last[2]), int(last[3])) >= (best.violation, best.cost):

@@ -34,10 +34,13 @@ def test_gain_is_cost_before_minus_cost_after(seed):
         before, before_apart = naive.cost(piece, board.labels), naive.violation(piece, board.labels)
         gain = local_gain(*table.csr, terms.unit_cost, terms.home, terms.away_cost, board.labels, u, a, b)
         mended = apart_gain(terms.apart_indptr, terms.apart_indices, board.labels, u, a, b)
-        whole = [part_price(table.limits.target, terms.prices, board.loads, board.moments, p) for p in (a, b)]
+        known = table.limits.target, terms.prices, board.loads, board.moments, table.limits.workload, terms.inertia
+        whole = [part_price(*known, p, 0, 0) for p in (a, b)]
+        foreseen = [part_price(*known, a, u, -1), part_price(*known, b, u, 1)]
         loads_before = naive.loads(piece, board.labels)
         shift(table.limits.workload, terms.prices, terms.inertia, *board, u, a, b)
-        after = [part_price(table.limits.target, terms.prices, board.loads, board.moments, p) for p in (a, b)]
+        after = [part_price(*known, p, 0, 0) for p in (a, b)]
+        assert after == foreseen
         assert gain + sum(whole) - sum(after) == before - naive.cost(piece, board.labels)
         assert board.loads.tolist() == naive.loads(piece, board.labels)
         assert board.sizes.tolist() == np.bincount(board.labels, minlength=3).tolist()
