@@ -102,7 +102,7 @@ class Scratch(NamedTuple):
     chain: NDArray[np.int64]
 
 
-@inlined
+@helper
 def weigh_parts(lo, hi, per, strain, swell, target, prices, loads, moments, workload, inertia, burden, worth, a, b):
     """Write the price of violation and the cost as wholes of parts `a` and `b`."""
     burden[a] = part_strain(lo, hi, per, strain, swell, loads, workload, a, 0, 0)
@@ -143,7 +143,7 @@ def best_step(
     Move that makes up best for too much (`outward`) or too little load of `part`, near `root` of it.
 
     Looks at moves out of, or into, the first `span` nodes of `part` that a search from `root` meets. Nodes with
-    ``stale`` at `fresh` lie next to one that has moved since gains were brought up to date, at ``fresh + 1`` they are it.
+    ``stale`` at `fresh` lie next to one that has moved since gains were brought up to date; at ``fresh + 1`` they have.
 
     Returns
     -------
@@ -377,8 +377,8 @@ def anneal(
             if journal.shape[0] > 0:
                 miss += part_violation(lo, hi, target, loads, a) + part_violation(lo, hi, target, loads, b)
             count = refresh_around(
-                indptr, indices, weights, unit_cost, home, away_cost, fixed, labels, group_of, listed, place, gain, pull,
-                base, group, u, a, b, count,
+                indptr, indices, weights, unit_cost, home, away_cost, fixed, labels, group_of, listed, place, gain,
+                pull, base, group, u, a, b, count,
             )  # fmt: skip
         cost += extra
         made += 1

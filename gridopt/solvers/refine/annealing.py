@@ -62,7 +62,7 @@ class Annealing:
     longest, span : int
         Moves in a chain, and nodes looked at for each of them.
     chains_from : float
-        Price of one per cent of violation, in temperatures, from which on chains are tried: before that single moves do.
+        Price of one per cent of violation, in temperatures, from which on chains are tried; single moves do before.
     nodes_per_group : int
         Parts are annealed in groups of about so many nodes; pieces of a quarter of that or more in two groups at least.
         Nothing crosses the border of a group in a round: few large groups find better plans than many small ones.
