@@ -23,8 +23,8 @@ from gridopt.workflow import datasets
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 __all__ = ["draw_all", "draw_over_time", "draw_profiles", "profile", "ratios"]
 
@@ -38,6 +38,10 @@ PANELS = (
 COLOURS = {"gridopt": "#000000", "metis": "#d55e00"}
 OTHERS = ("#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#8c564b", "#9467bd", "#bcbd22", "#17becf")
 STYLES = ("-", "--", "-.", ":")
+MARKERS = {"-": "o", "--": "s", "-.": "D", ":": "^"}
+TICKS = (1.01, 1.02, 1.05, 1.1, 1.2, 1.3, 1.5, 2, 3, 5, 10, 20, 50)
+SEEN = 1.4
+"""A picture over time shows cuts up to so many times the least; what lies above is named in the legend."""
 UNFINISHED = float("inf")
 
 
@@ -76,7 +80,7 @@ def draw_profiles(rows: Rows, path: Path) -> Path | None:
     found = [(title, ratios(rows, views, sound)) for title, views, sound in PANELS]
     if not any(found_ratios for _, found_ratios in found):
         return None
-    figure, axes = plt.subplots(1, len(PANELS), figsize=(11, 4.6), sharey=True, constrained_layout=True)
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(12, 4.6), sharey=True, constrained_layout=True)
     looks = _looks({name for _, by_solver in found for name in by_solver})
     for axis, (title, by_solver) in zip(axes, found):
         finite = [values[np.isfinite(values)] for values in by_solver.values()]
@@ -87,11 +91,15 @@ def draw_profiles(rows: Rows, path: Path) -> Path | None:
             corners_x, corners_y = np.r_[1.0, x, right], np.r_[0.0, y, y[-1] if len(y) else 0.0]
             axis.step(corners_x, corners_y, where="post", label=name, linewidth=1.8, **looks[name])
         problems = len(next(iter(by_solver.values()))) if by_solver else 0
+        axis.set_xscale("log")
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.set_xticks(_ticks(right))
         axis.set(title=title, xlabel=f"cut / least cut ({problems} problems)", xlim=(1, right), ylim=(0, 1.02))
         axis.grid(alpha=0.3)
-        if by_solver:
-            axis.legend(loc="lower right", fontsize="small")
     axes[0].set_ylabel("share of problems")
+    handles = [Line2D([], [], label=name, linewidth=1.8, **looks[name]) for name in looks]
+    figure.legend(handles=handles, loc="outside right center", fontsize="small")
     return _save(figure, rows, path)
 
 
@@ -107,31 +115,34 @@ def draw_over_time(rows: Rows, path: Path) -> Path | None:
     instance = rows[0]["instance"]
     known = datasets.best_known(instance) if instance in datasets.names() else None
     scale = known.value if known is not None else 1.0
-    figure, axis = plt.subplots(figsize=(8, 5), constrained_layout=True)
+    figure, axis = plt.subplots(figsize=(10, 5), constrained_layout=True)
+    repaired = [row for row in rows if row["view"] == "repaired" and row["sound"] and row["wall_s"]]
     looks = _looks({row["solver"] for row in with_trace})
+    ends = [steps_of(row)[1][-1] for row in with_trace if len(steps_of(row)[1])] + [row["cut"] for row in repaired]
+    low, high = min(ends, default=0.0), min(max(ends, default=0.0), SEEN * min(ends, default=0.0))
+    room = 0.05 * (high - low) + 0.005 * low
+    top = high + 4 * room
     told: set[str] = set()
     for row in with_trace:
         x, y = steps_of(row)
-        end = max(float(row["wall_s"]), x[-1] if len(x) else 0.0)
         if len(x):
-            label = _once(
-                told, f"{row['solver']}: sound" if row["solver"] == "gridopt" else f"{row['solver']}: as returned"
-            )
-            axis.step(
-                np.r_[x, end], np.r_[y, y[-1]] / scale, where="post", label=label, alpha=0.8, **looks[row["solver"]]
-            )
-    for row in rows:
-        if row["view"] == "repaired" and row["sound"] and row["wall_s"]:
-            colour = looks.get(row["solver"], {}).get("color", "grey")
-            label = _once(told, f"{row['solver']}: repaired, sound")
-            axis.plot(row["wall_s"], row["cut"] / scale, "o", color=colour, markeredgecolor="white", label=label)
+            kind = "sound" if row["solver"] == "gridopt" else "as returned"
+            label = _once(told, f"{row['solver']}: {kind}{' (above)' if y.min() > top else ''}")
+            end = max(float(row["wall_s"]), x[-1])
+            axis.step(np.r_[x, end], np.r_[y, y[-1]] / scale, where="post", label=label, **looks[row["solver"]])
+    for row in repaired:
+        look = looks.get(row["solver"], {"color": "grey", "linestyle": "-"})
+        label = _once(told, f"{row['solver']}: repaired, sound{' (above)' if row['cut'] > top else ''}")
+        marker = {"color": look["color"], "marker": MARKERS[look["linestyle"]], "markeredgecolor": "white"}
+        axis.plot(row["wall_s"], row["cut"] / scale, linestyle="none", label=label, **marker)
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set(title=instance, xlabel="wall seconds within the solver")
     axis.set_ylabel("cut" if known is None else f"cut / best known ({known.value:,.0f})")
-    _limit(axis, with_trace, scale)
+    if ends:
+        axis.set_ylim((low - room) / scale, top / scale)
     axis.grid(alpha=0.3, which="both")
-    axis.legend(fontsize="small")
+    figure.legend(loc="outside right center", fontsize="small")
     return _save(figure, rows, path)
 
 
@@ -153,12 +164,13 @@ def draw_all(rows: Rows, folder: Path, stem: str) -> list[Path]:
     return [path for path in drawn if path is not None]
 
 
-def _limit(axis: Axes, rows: Rows, scale: float) -> None:
-    """Leave the first plans of gridopt, far above, out of sight: what is compared is at the bottom."""
-    last = [steps_of(row)[1][-1] for row in rows if len(steps_of(row)[1])]
-    if last:
-        low, high = min(last) / scale, max(last) / scale
-        axis.set_ylim(low - 0.1 * (high - low + 0.02 * low), high + 0.5 * (high - low + 0.02 * low))
+def _ticks(right: float) -> list[float]:
+    """Round ratios up to `right`, those that would touch the last one left out."""
+    kept = [1.0]
+    for tick in TICKS:
+        if tick <= right and np.log(tick / kept[-1]) > 0.07 * np.log(right):
+            kept.append(tick)
+    return kept
 
 
 def _looks(solvers: set[str]) -> dict[str, dict[str, Any]]:
@@ -169,7 +181,7 @@ def _looks(solvers: set[str]) -> dict[str, dict[str, Any]]:
     for package in {name.split("-")[0] for name in solvers}:
         of = sorted(name for name in solvers if name.split("-")[0] == package)
         looks.update({n: {"color": colours[package], "linestyle": STYLES[i % len(STYLES)]} for i, n in enumerate(of)})
-    return looks
+    return {name: looks[name] for name in sorted(looks, key=lambda name: (name != "gridopt", name))}
 
 
 def _once(told: set[str], label: str) -> str:
