@@ -129,7 +129,8 @@ def draw_over_time(rows: Rows, path: Path) -> Path | None:
             kind = "sound" if row["solver"] == "gridopt" else "as returned"
             label = _once(told, f"{row['solver']}: {kind}{' (above)' if y.min() > top else ''}")
             end = max(float(row["wall_s"]), x[-1])
-            axis.step(np.r_[x, end], np.r_[y, y[-1]] / scale, where="post", label=label, **looks[row["solver"]])
+            mark = {"marker": "" if row["solver"] == "gridopt" else "x", "markevery": [-1]}
+            axis.step(np.r_[x, end], np.r_[y, y[-1]] / scale, where="post", label=label, **mark, **looks[row["solver"]])
     for row in repaired:
         look = looks.get(row["solver"], {"color": "grey", "linestyle": "-"})
         label = _once(told, f"{row['solver']}: repaired, sound{' (above)' if row['cut'] > top else ''}")
