@@ -49,19 +49,25 @@ def ratios(rows: Rows, views: Sequence[str], sound: bool) -> dict[str, NDArray[n
     """
     Cut over the least cut of all solvers, by solver; one entry for each problem (instance, budget, seed), in one order.
 
-    A result that does not count, or is absent, is infinite. Problems that only one solver was given, or on which none
-    has a result, are left out.
+    A result that does not count, or is absent, is infinite. Budgets are those gridopt was given; a solver that was not
+    given as much (in suites METIS gets 10 s at most) counts with the most it was given. Problems that only one solver
+    was given, or on which none has a result, are left out.
     """
-    problems: dict[tuple[Any, ...], dict[str, float]] = defaultdict(dict)
+    groups: dict[tuple[Any, ...], dict[str, dict[float, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
         if row["view"] not in (*views, "none"):
             continue
-        key = tuple(str(row.get(name)) for name in ("instance", "digest", "seconds", "steps", "seed"))
+        of_solver = groups[tuple(str(row.get(name)) for name in ("instance", "digest", "steps", "seed"))][row["solver"]]
         counts = row.get("cut") is not None and (row["sound"] or not sound)
-        problems[key][row["solver"]] = min(
-            float(row["cut"]) if counts else UNFINISHED, problems[key].get(row["solver"], UNFINISHED)
-        )
-    compared = [found for found in problems.values() if len(found) > 1 and min(found.values()) < UNFINISHED]
+        budget = float(row["seconds"] or 0.0)
+        of_solver[budget] = min(float(row["cut"]) if counts else UNFINISHED, of_solver.get(budget, UNFINISHED))
+    problems = []
+    for by_solver in groups.values():
+        given = by_solver.get("gridopt") or {budget for found in by_solver.values() for budget in found}
+        for budget in sorted(given):
+            most = {name: max((b for b in found if b <= budget), default=None) for name, found in by_solver.items()}
+            problems.append({name: by_solver[name][b] for name, b in most.items() if b is not None})
+    compared = [found for found in problems if len(found) > 1 and min(found.values()) < UNFINISHED]
     solvers = sorted({name for found in compared for name in found}, key=lambda name: (name != "gridopt", name))
     return {
         name: np.array([found.get(name, UNFINISHED) / max(min(found.values()), 1) for found in compared])
@@ -125,7 +131,9 @@ def draw_over_time(rows: Rows, path: Path) -> Path | None:
     told: set[str] = set()
     for row in with_trace:
         x, y = steps_of(row)
-        if len(x):
+        if not len(x):
+            axis.plot([], [], label=_once(told, f"{row['solver']}: no sound plan"), **looks[row["solver"]])
+        else:
             kind = "sound" if row["solver"] == "gridopt" else "as returned"
             label = _once(told, f"{row['solver']}: {kind}{' (above)' if y.min() > top else ''}")
             end = max(float(row["wall_s"]), x[-1])

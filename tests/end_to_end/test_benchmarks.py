@@ -294,6 +294,16 @@ def test_profiles_are_those_of_dolan_and_more() -> None:
     assert (tau.tolist(), share.tolist()) == ([1.0, 1.1], [1 / 3, 2 / 3])
 
 
+def test_profiles_take_a_peer_at_the_most_time_it_was_given() -> None:
+    """In suites METIS stops at 10 s: its result stands beside gridopt's of 60 s, and is no problem of its own."""
+    base = {"instance": "i", "digest": "d", "steps": None, "seed": 1, "view": "plan", "sound": True}
+    given = (("gridopt", 1, 300), ("metis", 1, 200), ("metis", 10, 100), ("gridopt", 60, 50))
+    rows = [{**base, "solver": solver, "seconds": seconds, "cut": cut} for solver, seconds, cut in given]
+    found = pictures.ratios(rows, ("plan",), sound=True)
+    assert found["gridopt"].tolist() == [1.5, 1.0]
+    assert found["metis"].tolist() == [1.0, 2.0]
+
+
 def test_a_record_of_other_columns_is_not_mixed_with(tmp_path: Path) -> None:
     (tmp_path / "old.csv").write_text("instance,cut\nx,1\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="other columns"):
