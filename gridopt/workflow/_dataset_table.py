@@ -267,7 +267,7 @@ TABLE: tuple[Entry, ...] = (
         tolerance="0.05",
     ),
     _communities(200, "05665e5336e43e775fc9674d0a5bca0db365ad1574b4db53907bb9cdc13fa0a4"),
-    _communities(20_000, "2846c10adbcce23efc1c010b80b6160e2e9bd23e9a761e5c859f0683516c48d7"),
+    _communities(20_000, "a7d231007e4abedbcc4a7f54a12200c71458dd9e05f088dbec98799893b9386b"),
     _lattice(20, 8, "dd62f4720e7f8b69a7a74897f3acf7d58ffc5a2a95b4326f860e7614d0309075"),
     _lattice(40, 20, "4bf9e2d3a6284e6bbd0a040a817748311ccc94b6b230b57b860e658526f796b1"),
     Entry(
