@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["ROOT", "peak_mb", "point_kernel_cache", "setting", "version_of"]
+__all__ = ["ROOT", "peak_mb", "point_kernel_cache", "reset_peak", "setting", "version_of"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -62,6 +62,15 @@ def peak_mb() -> float:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+def reset_peak() -> bool:
+    """Let `peak_mb` count from what the process holds now; False where the system cannot do that (Linux can)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
 
 
 def version_of(distribution: str) -> str:

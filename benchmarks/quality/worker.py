@@ -8,6 +8,7 @@ the digest differs, runs, and writes labels (one array for each view) and facts 
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -41,7 +42,7 @@ def run_gridopt(task: dict[str, Any]) -> Found:
     check_digest(Case.from_problem(problem), task)
     compile_s = go.compile()
     start = np.load(task["start"])[task["start_view"]] if task["start"] else None
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), time.process_time()
     result = go.solve(
         problem,
         seconds=task["seconds"],
@@ -53,10 +54,13 @@ def run_gridopt(task: dict[str, Any]) -> Found:
     )
     facts = {
         "wall_s": time.perf_counter() - began,
+        "cpu_s": time.process_time() - cpu_began,
         "compile_s": compile_s,
         "status": str(result.status.value),
         "version": go.__version__,
+        "settings": f"effort {task['effort']}",
         "runs": 1,
+        "trace": [(step.seconds, step.cost, step.violation) for step in result.trace if step.cost is not None],
     }
     return {} if result.plan is None else {"plan": result.plan.labels}, facts
 
@@ -67,20 +71,29 @@ def run_peer(task: dict[str, Any]) -> Found:
 
     ``claim``: least cut among contiguous results (fewest defects first), the upper limit as the peer itself sees it.
     ``band``: least violation of both limits, then least cut. ``early``: the claim when only `early` seconds were spent.
+    What the system does when the alarm goes off ends this process, whatever language the peer is in.
     """
     from benchmarks._setting import version_of
     from benchmarks.quality.measure import measure
-    from benchmarks.quality.peers import DISTRIBUTION, partition, parts_of
+    from benchmarks.quality.peers import PEERS, Attempt
 
     case = Case.read(task["case"])
     check_digest(case, task)
-    parts = parts_of(case)
+    peer = PEERS[task["solver"]]
+    began = time.perf_counter()
+    attempt = Attempt(case, task["solver"])
+    prepare_s = time.perf_counter() - began
     best: dict[str, tuple[tuple[int, ...], NDArray[np.int32]]] = {}
-    cuts, n_sound, spent = [], 0, 0.0
+    cuts: list[int] = []
+    trace: list[tuple[float, int, int]] = []
+    n_sound, spent, cpu, early = 0, 0.0, 0.0, (0.0, 0.0)
+    set_alarm(task["cap"])
     while not cuts or spent + spent / len(cuts) < task["seconds"]:
-        began = time.perf_counter()
-        labels = partition(case, parts, task["solver"], task["seed"] * 1_000_003 + len(cuts))
+        began, cpu_began = time.perf_counter(), time.process_time()
+        labels = attempt.labels(task["seed"] * 1_009 + len(cuts), task["seconds"])
         spent += time.perf_counter() - began
+        cpu += time.process_time() - cpu_began
+        set_alarm(0)
         figures = measure(case, labels)
         defects = figures.pieces - figures.parts + abs(case.n_grids - figures.parts)
         keys = {
@@ -89,20 +102,37 @@ def run_peer(task: dict[str, Any]) -> Found:
         }
         if not cuts or spent <= task["early"]:
             keys["early"] = keys["claim"]
+            early = (spent, cpu)
         for view, key in keys.items():
             if view not in best or key < best[view][0]:
                 best[view] = (key, labels)
+                if view == "claim":
+                    trace.append((spent, figures.cut, defects))
         cuts.append(figures.cut)
         n_sound += figures.is_sound(case.n_grids)
     facts = {
         "wall_s": spent,
+        "cpu_s": cpu,
+        "early_s": early[0],
+        "early_cpu_s": early[1],
+        "compile_s": prepare_s,
         "status": "ok",
-        "version": version_of(DISTRIBUTION[task["solver"]]),
+        "version": version_of(peer.distribution),
+        "settings": peer.settings,
         "runs": len(cuts),
         "runs_sound": n_sound,
         "median_cut": float(np.median(cuts)),
+        "least_cut": min(cuts),
+        "trace": trace,
     }
     return {view: labels for view, (_, labels) in best.items()}, facts
+
+
+def set_alarm(seconds: float) -> None:
+    """Let the system end this process after so many seconds; 0 takes that back. Nothing where there are no alarms."""
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def check_digest(case: Case, task: dict[str, Any]) -> None:

@@ -22,7 +22,19 @@ if TYPE_CHECKING:
 
     from gridopt.model import Graph, Problem
 
-__all__ = ["About", "BestKnown", "Dataset", "about", "best_known", "digest", "is_available", "load", "names"]
+__all__ = [
+    "About",
+    "BestKnown",
+    "Dataset",
+    "Published",
+    "about",
+    "best_known",
+    "digest",
+    "is_available",
+    "load",
+    "names",
+    "published",
+]
 
 FOLDER = Path(__file__).resolve().parents[2] / "datasets"
 """READMEs and best known values; there in a checkout, absent in an installed package."""
@@ -122,6 +134,34 @@ class BestKnown:
     labels: Path | None = None
 
 
+@dataclass(frozen=True)
+class Published:
+    """
+    A value from elsewhere that is no sound plan of the instance, or not known to be one: to compare with, no more.
+
+    Parameters
+    ----------
+    value : float
+        Cost.
+    who, how : str
+        Whose it is, and how it was made and checked.
+    contiguous : bool or None
+        Whether its parts are connected; None where that is not known.
+    pieces : int or None
+        Connected pieces its parts are in.
+    under, over : float or None
+        Largest share by which a part falls short of the mean, and exceeds it.
+    """
+
+    value: float
+    who: str
+    how: str
+    contiguous: bool | None = None
+    pieces: int | None = None
+    under: float | None = None
+    over: float | None = None
+
+
 def names(kind: str | None = None) -> tuple[str, ...]:
     """
     Names of all data sets, sorted; of one `kind` where given (``"generated"``, ``"shipped"``, ``"beside"``).
@@ -211,14 +251,29 @@ def best_known(name: str) -> BestKnown | None:
     InputError
         If there is no such data set.
     """
-    path = FOLDER / about(name).name / "best_known.json"
-    if not path.is_file():
-        return None
-    record = json.loads(path.read_text(encoding="utf-8"))["best"]
+    record = _record(name).get("best")
     if record is None:
         return None
     labels = record.pop("labels", None)
-    return BestKnown(**record, labels=path.parent / labels if labels else None)
+    return BestKnown(**record, labels=FOLDER / name / labels if labels else None)
+
+
+def published(name: str) -> Published | None:
+    """
+    Return a value from elsewhere to compare an instance with, None where none is recorded.
+
+    Raises
+    ------
+    InputError
+        If there is no such data set.
+    """
+    record = _record(name).get("published")
+    return None if record is None else Published(**record)
+
+
+def _record(name: str) -> dict[str, Any]:
+    path = FOLDER / about(name).name / "best_known.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def digest(arrays: Mapping[str, NDArray[Any]]) -> str:

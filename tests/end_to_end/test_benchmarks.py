@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
 
@@ -21,13 +22,15 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 import gridopt as go  # noqa: E402
-from benchmarks.quality import best, runs  # noqa: E402
+from benchmarks import growth  # noqa: E402
+from benchmarks.quality import best, pictures, record, runs, suite  # noqa: E402
 from benchmarks.quality.case import Case  # noqa: E402
 from benchmarks.quality.measure import measure  # noqa: E402
+from benchmarks.quality.peers import PEERS, is_installed, parts_of  # noqa: E402
 from benchmarks.quality.table import format_table  # noqa: E402
 from gridopt.workflow import datasets  # noqa: E402
 
-needs_metis = pytest.mark.skipif(find_spec("pymetis") is None, reason="pymetis is missing: pip install .[bench]")
+needs_metis = pytest.mark.skipif(find_spec("pymetis") is None, reason="pymetis is missing: pip install .[test]")
 
 
 @pytest.fixture
@@ -58,6 +61,30 @@ def test_quality_runs_in_its_tiny_mode(tmp_path: Path) -> None:
         assert float(plan["over"]) < 0.11
         assert float(plan["peak_mb"]) > 20
         assert name in out
+        assert (tmp_path / f"rows.time.{name}.png").stat().st_size > 10_000
+    again = record.read_rows([tmp_path / "rows.csv"])
+    assert [row["cut"] for row in again] == [float(row["cut"]) for row in rows]
+    steps = next(row["trace"] for row in again if row["view"] == "plan")
+    assert steps[-1][1] == next(row["cut"] for row in again if row["view"] == "plan")
+    assert (tmp_path / "rows.profiles.png").exists() == bool(find_spec("pymetis"))
+
+
+def test_growth_runs_in_its_tiny_mode(tmp_path: Path) -> None:
+    out = run_module("benchmarks.growth", "--tiny", "--csv", str(tmp_path / "growth.csv"))
+    with (tmp_path / "growth.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["what"], row["n_units"]) for row in rows if row["status"] != "fit"] == [
+        (what, n) for n in ("500", "1000") for what in growth.WHATS
+    ]
+    assert all(float(row["cpu_s"]) > 0 for row in rows if row["status"] != "fit")
+    assert "solve: CPU seconds grow as" in out
+    assert (tmp_path / "growth.png").stat().st_size > 10_000
+
+
+def test_an_exponent_of_one_is_n_log_n() -> None:
+    n = np.array([10, 100, 1000])
+    assert growth.exponent(n.tolist(), (3e-6 * n * np.log(n)).tolist()) == pytest.approx(1.0)
+    assert growth.exponent(n.tolist(), (3e-6 * (n * np.log(n)) ** 2).tolist()) == pytest.approx(2.0)
 
 
 def test_startup_runs_in_its_tiny_mode() -> None:
@@ -169,6 +196,66 @@ def test_peers_are_run_region_by_region(tmp_path: Path) -> None:
             assert all(len(own) == 1 for own in communities.values())
 
 
+def test_a_peer_that_takes_too_long_did_not_finish(
+    path6: go.Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever language a peer is written in, the system ends it when its time is up, and the row says so."""
+    problem = go.build_problem(path6, [1, 2, 3, 3, 2, 1], n_grids=2, tolerance=0.1)
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        f"import sys, time\nsys.path.insert(0, {str(ROOT)!r})\n"
+        "from benchmarks.quality.worker import set_alarm\nset_alarm(0.05)\ntime.sleep(60)\n"
+    )
+    monkeypatch.setattr(runs, "WORKER", [str(slow)])
+    row = first_row(runs.Run("path6", "metis", 1, 0.1, cap=0.05), problem, tmp_path)
+    assert row["status"] == "did not finish one run within 0.05 s"
+    assert row["view"] == "none"
+
+
+@pytest.mark.parametrize(
+    "name", ["metis", "kahip-eco", "kaminpar", "kaminpar-4xjet", "mtkahypar-largek", "gerrychain", "spopt"]
+)
+def test_each_peer_runs_and_keeps_its_promises(name: str, tmp_path: Path) -> None:
+    """Once, on a lattice of 64 units in 4 grids; what it promises by itself is held against the figures."""
+    if not is_installed(name):
+        pytest.skip(f"{PEERS[name].distribution} is missing: pip install .[bench]")
+    edges = [(u, u + 1) for u in range(64) if u % 8 < 7] + [(u, u + 8) for u in range(56)]
+    problem = go.build_problem(go.Graph.from_edges(64, edges), [1] * 64, n_grids=4, tolerance="0.25")
+    row = first_row(runs.Run("lattice8x8", name, 1, 0.05), problem, tmp_path)
+    assert row["status"] == "ok", row["status"]
+    assert row["settings"] == PEERS[name].settings
+    assert row["parts"] == 4
+    assert row["cut"] >= 16  # four squares of 16 units: no cut is less
+    promised = PEERS[name].promises
+    assert row["pieces"] == 4 or "contiguous" not in promised
+    assert row["violation_over"] == 0 or not {"upper", "band"} & set(promised.split(", "))
+    assert row["violation"] == 0 or "band" not in promised
+
+
+def test_peers_get_each_region_as_it_is() -> None:
+    """Edges, costs and workloads of every community, against networkx; limits are those of its own mean load."""
+    loaded = datasets.load("communities-200")
+    assert loaded.graph is not None
+    problem = loaded.to_problem()
+    graph = nx.Graph()
+    graph.add_nodes_from(range(problem.n_units))
+    graph.add_weighted_edges_from(
+        (u, v, cost) for (u, v), cost in zip(problem.graph.edges.tolist(), problem.graph.cost.tolist())
+    )
+    parts = parts_of(Case.from_problem(problem))
+    community = np.asarray(loaded.limits["parent"])
+    assert sum(part.n for part in parts) + problem.nesting.exempt.sum() == problem.n_units
+    for part in (*parts[:3], *parts[-3:]):
+        assert len(set(community[part.units])) == 1
+        pairs, weights = part.edges()
+        found = {frozenset(part.units[pair].tolist()): int(w) for pair, w in zip(pairs, weights)}
+        inside = graph.subgraph(part.units.tolist())
+        assert found == {frozenset((u, v)): w for u, v, w in inside.edges(data="weight")}
+        assert part.workload.tolist() == problem.workload[part.units, 0].tolist()
+        mean = part.workload.sum() / part.k
+        assert (part.lo, part.hi) == (int(np.ceil(0.9 * mean)), int(1.1 * mean))
+
+
 # ---- tables and records -----------------------------------------------------------------------------------------
 
 
@@ -185,6 +272,105 @@ def test_the_table_gives_medians_and_ratios_to_metis() -> None:
     plan = next(line for line in lines if line.startswith("gridopt")).split()
     assert plan[2:9] == ["1", "1", "150", "0.7500", "0.6000", "2.00", "3.00"]
     assert any("signal 11" in line for line in lines)
+
+
+def test_profiles_are_those_of_dolan_and_more() -> None:
+    """Two solvers on three problems by hand: an unsound result counts in one panel and not in the other."""
+    cuts = {"a": ((100, True), (100, True), (300, True)), "b": ((110, True), (50, False), (150, True))}
+    base = {"seconds": 1.0, "steps": None, "seed": 1, "digest": "d"}
+    rows = [
+        {**base, "instance": f"i{i}", "solver": solver, "view": "plan", "cut": cut, "sound": sound}
+        for solver, of in cuts.items()
+        for i, (cut, sound) in enumerate(of)
+    ]
+    rows.append(
+        {**base, "instance": "i3", "solver": "b", "view": "plan", "cut": 1, "sound": True}
+    )  # nothing to compare
+    sound = pictures.ratios(rows, ("plan",), sound=True)
+    assert sound["a"].tolist() == [1.0, 1.0, 2.0]
+    assert sound["b"].tolist() == [1.1, np.inf, 1.0]
+    assert pictures.ratios(rows, ("plan",), sound=False)["a"].tolist() == [1.0, 2.0, 2.0]
+    tau, share = pictures.profile(sound["b"])
+    assert (tau.tolist(), share.tolist()) == ([1.0, 1.1], [1 / 3, 2 / 3])
+
+
+def test_profiles_take_a_peer_at_the_most_time_it_was_given() -> None:
+    """In suites METIS stops at 10 s: its result stands beside gridopt's of 60 s, and is no problem of its own."""
+    base = {"instance": "i", "digest": "d", "steps": None, "seed": 1, "view": "plan", "sound": True}
+    given = (("gridopt", 1, 300), ("metis", 1, 200), ("metis", 10, 100), ("gridopt", 60, 50))
+    rows = [{**base, "solver": solver, "seconds": seconds, "cut": cut} for solver, seconds, cut in given]
+    found = pictures.ratios(rows, ("plan",), sound=True)
+    assert found["gridopt"].tolist() == [1.5, 1.0]
+    assert found["metis"].tolist() == [1.0, 2.0]
+
+
+def test_a_record_of_other_columns_is_not_mixed_with(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text("instance,cut\nx,1\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match="other columns"):
+        record.Record(tmp_path / "old.csv")
+    assert (tmp_path / "old.csv").read_text(encoding="utf-8") == "instance,cut\nx,1\n"
+
+
+def test_rows_of_the_suite_are_data_sets_and_can_be_chosen() -> None:
+    rows = suite.SUITES["table"]
+    assert {row.instance for row in rows} | {row.yardstick for row in rows} <= set(datasets.names())
+    assert [row.name for row in suite.chosen("table", ["city-10000-400 1 s"])] == [
+        "plain-city-10000-400 1 s",
+        "city-10000-400 1 s",
+    ]
+    assert all(row.metis_seconds <= 10 for row in rows)
+    tight = next(row for row in rows if row.instance.endswith("tightest"))
+    assert tight.budget_of("metis") == ("plain-city-10000-400", 10.0)
+    assert tight.budget_of("kahip") == ("plain-city-10000-400-tightest", 20)
+
+
+def test_the_table_of_a_suite_holds_a_tight_band_against_a_wide_one() -> None:
+    """METIS's cut at 3 % beside gridopt's at 0.5 %; unsound repairs do not count, references are marked."""
+    row = suite.Row("plain-city-10000-400-tightest", 20, against="plain-city-10000-400")
+    base = {"n_units": 10_000, "n_grids": 400, "over": 0.03, "under": 0.07, "pieces": 400}
+    found = [
+        {
+            **base,
+            "instance": row.instance,
+            "seconds": 20,
+            "solver": "gridopt",
+            "view": "plan",
+            "cut": 90,
+            "sound": True,
+        },
+        {
+            **base,
+            "instance": row.yardstick,
+            "seconds": 10,
+            "solver": "metis",
+            "view": "claim",
+            "cut": 100,
+            "sound": False,
+        },
+        {
+            **base,
+            "instance": row.yardstick,
+            "seconds": 10,
+            "solver": "metis",
+            "view": "repaired",
+            "cut": 80,
+            "sound": False,
+        },
+        {
+            **base,
+            "instance": row.instance,
+            "seconds": 20,
+            "solver": "kahip",
+            "view": "repaired",
+            "cut": 120,
+            "sound": True,
+        },
+    ]
+    cells = [cell.strip() for cell in suite.format_suite([row], found).splitlines()[-1].split("|")[1:-1]]
+    assert cells[4:] == ["90", "1/1", "100", "3.0", "7.0", "400", "0.9000", "-", "0.7500 kahip", "-"]
+    classic = suite.Row("walshaw-uk-64", 20)
+    plan = {**base, "instance": classic.instance, "seconds": 20, "solver": "gridopt", "view": "plan", "sound": True}
+    assert suite.format_suite([classic], [{**plan, "cut": 433}]).endswith("| 1.0000* |")
 
 
 def test_best_known_is_replaced_by_sound_and_lower_plans_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

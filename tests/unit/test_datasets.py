@@ -6,13 +6,17 @@ import gzip
 import json
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import pytest
+from scipy import sparse
+from scipy.sparse import csgraph
 
 import gridopt as go
 from gridopt.workflow import _dataset_table, datasets
 
-SMALL = [name for name in datasets.names("generated") if "00000" not in name]
+LARGE = {"plain-city-100000-4000", "plain-city-1000000-40000"}
+SMALL = [name for name in datasets.names("generated") if name not in LARGE]
 FOLDER = Path(__file__).resolve().parents[2] / "datasets"
 
 
@@ -103,6 +107,90 @@ def test_a_published_instance_states_its_own_limits(data_dir: Path) -> None:
     best = datasets.best_known("districting-county-NE")
     assert best is not None
     assert (best.value, best.optimal) == (19, True)
+
+
+# ---- drawn from a formula ---------------------------------------------------------------------------------------
+
+
+def test_communities_are_what_their_names_say() -> None:
+    """200 connected patches of 30 units, no edge between two of them, five grids each."""
+    loaded = datasets.load("communities-200")
+    assert loaded.graph is not None
+    edges, community = loaded.graph.edges, np.asarray(loaded.limits["parent"])
+    assert np.array_equal(community[edges[:, 0]], community[edges[:, 1]])
+    count, piece = csgraph.connected_components(sparse.csr_matrix((np.ones(len(edges)), edges.T), shape=(6000, 6000)))
+    assert count == 200
+    assert set(np.bincount(piece)) == {30}
+    grid_region = loaded.to_problem().nesting.grid_region
+    assert len(grid_region) == 1000
+
+
+def test_patches_are_planar() -> None:
+    """Both diagonals of a square would cross: streets do not."""
+    graph = datasets.load("communities-200").graph
+    assert graph is not None
+    first = graph.edges[graph.edges[:, 1] < 30]
+    assert len(first) == 69
+    assert nx.check_planarity(nx.Graph(first.tolist()))[0]
+
+
+def test_communities_of_the_nested_city_hang_together() -> None:
+    loaded = datasets.load("nested-15000-600")
+    assert loaded.graph is not None
+    edges, community = loaded.graph.edges, np.asarray(loaded.limits["parent"])
+    assert len(np.unique(community)) == 200
+    within = edges[community[edges[:, 0]] == community[edges[:, 1]]]
+    matrix = sparse.csr_matrix((np.ones(len(within)), within.T), shape=(15_000, 15_000))
+    assert csgraph.connected_components(matrix, directed=False)[0] == 200
+
+
+def test_the_lattice_has_four_neighbours_and_unit_costs() -> None:
+    graph = datasets.load("lattice-20x20-8").graph
+    assert graph is not None
+    assert sorted(map(tuple, graph.edges.tolist())) == sorted(tuple(sorted(e)) for e in _lattice_edges(20))
+    assert set(graph.cost.tolist()) == {1}
+
+
+def _lattice_edges(side: int) -> list[tuple[int, int]]:
+    return [(side * y1 + x1, side * y2 + x2) for (y1, x1), (y2, x2) in nx.grid_2d_graph(side, side).edges]
+
+
+def test_the_taiwan_instance_asks_for_1500_persons_a_grid(data_dir: Path) -> None:
+    """Heavy units are grids of their own; the mean of the others is what is left for them."""
+    if not datasets.is_available("taiwan-24521-2392"):
+        pytest.skip(f"taiwan_north is not in {data_dir}")
+    problem = datasets.load("taiwan-24521-2392").to_problem()
+    persons, own = problem.workload[:, 0], problem.nesting.exempt
+    heavy = persons[persons > 1650]
+    assert round(persons.sum() / problem.n_grids) == 1500
+    assert (problem.n_units, own.sum(), len(heavy)) == (24_521, 15, 15)
+    target = (persons.sum() - heavy.sum()) / (problem.n_grids - 15)
+    assert set(problem.hi[~own, 0].tolist()) == {int(1.1 * target)}
+
+
+def test_classic_graphs_are_those_of_the_archive(data_dir: Path) -> None:
+    """Sizes as published; every node weighs 1 and every edge costs 1, so that the cut counts edges."""
+    if not datasets.is_available("walshaw-crack-16"):
+        pytest.skip(f"walshaw is not in {data_dir}")
+    for name, n, m in (("crack", 10_240, 30_380), ("uk", 4_824, 6_837), ("data", 2_851, 15_093)):
+        problem = datasets.load(f"walshaw-{name}-64").to_problem()
+        assert (problem.n_units, problem.graph.n_edges, problem.n_grids) == (n, m, 64)
+        assert set(problem.graph.cost.tolist()) == set(problem.workload[:, 0].tolist()) == {1}
+
+
+def test_published_values_are_those_of_the_reference_file(data_dir: Path) -> None:
+    """`reference_cuts.json` lies beside the graphs; contiguity was found by computing again."""
+    path = data_dir / "graphs" / "walshaw" / "reference_cuts.json"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not in {data_dir}")
+    reference = json.loads(path.read_text(encoding="utf-8"))
+    for name in (name for name in datasets.names() if name.startswith("walshaw")):
+        graph, k = name.removeprefix("walshaw-").rsplit("-", 1)
+        known = datasets.published(name)
+        assert known is not None
+        assert known.value == reference[f"{graph}|{k}"]["cut"]
+        assert known.contiguous == (known.pieces == int(k))
+    assert datasets.published("plain-city-300-12") is None
 
 
 # ---- the folders beside the package -----------------------------------------------------------------------------
