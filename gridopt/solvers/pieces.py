@@ -15,7 +15,8 @@ from gridopt.solvers.construct.mending import Mending
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.refine.focus import Focus
-from gridopt.solvers.refine.restarts import Restarts
+from gridopt.solvers.refine.multilevel import Multilevel
+from gridopt.solvers.refine.restarts import STEPS_PER_SECOND, Restarts
 from gridopt.solvers.table import Table
 
 __all__ = ["Effort", "Outcome", "solve_piece"]
@@ -38,6 +39,8 @@ class Effort:
         The search of a piece ends by itself after so many steps for each of its nodes.
     first_share : float
         Share of a budget the first annealing takes; the rest mends limits or polishes.
+    steps_per_start, most_starts : int
+        Where parts have many nodes: steps for each node worth another start, and how many starts at most.
     small : int
         Pieces of at most so many nodes are annealed from several constructions.
     mended_whole : int
@@ -47,6 +50,8 @@ class Effort:
     annealing: Annealing = Annealing()  # noqa: RUF009
     steps_per_node: int = 20_000
     first_share: float = 0.93
+    steps_per_start: int = 1_000
+    most_starts: int = 12
     small: int = 400
     mended_whole: int = 5000
 
@@ -71,6 +76,7 @@ def solve_piece(
     start: NDArray[np.int32] | None = None,
     pool: Executor | None = None,
     watch: Callable[[Clock, Best], bool] | None = None,
+    workers: int = 1,
 ) -> Outcome:
     """
     Search for a plan of one piece.
@@ -86,6 +92,8 @@ def solve_piece(
         Labels to begin with, -1 where unknown; mended where they are not contiguous.
     pool : Executor, optional
         Runs groups of parts of one piece side by side.
+    workers : int
+        Threads of the pool.
     watch : callable, optional
         Looked at between rounds with the clock and the best plan; True stops the search.
     """
@@ -97,7 +105,8 @@ def solve_piece(
         labels = Bisection()(piece, seed)
     if labels is None:
         return Outcome(None, 0, 0, [], 0)
-    annealing = effort.annealing
+    annealing = effort.annealing.suited_to(piece)
+    effort = replace(effort, annealing=annealing)
     table = Table(piece, labels, annealing.n_groups(piece.n_nodes, piece.n_parts))
     best = Best(np.array(labels), *table.price())
     best.trace.append((0, clock.seconds(), best.cost, best.violation))
@@ -111,6 +120,10 @@ def solve_piece(
         return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
     if warm:
         annealing = replace(annealing, hot=annealing.cold * 1.5)
+    elif Multilevel().pays(piece):
+        _several_starts(piece, clock, seed, best, effort, pool, workers, stop)
+        table.put(best.labels)
+        annealing = _next(annealing, best.violation > 0, 0)
     cycle = 0
     while not clock.expired():
         spent = _cycle(table, clock, seed + 7919 * cycle, best, annealing, effort, pool, stop)
@@ -124,6 +137,46 @@ def solve_piece(
         annealing = _next(effort.annealing, mend, cycle)
         cycle += 1
     return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
+
+
+def _several_starts(
+    piece: Piece,
+    clock: Clock,
+    seed: int,
+    best: Best,
+    effort: Effort,
+    pool: Executor | None,
+    workers: int,
+    stop: Callable[[], bool],
+) -> None:
+    """
+    Search from several constructions on all levels, side by side where there is a pool; `best` takes the best plan.
+
+    How many there are depends on the budget and the piece, never on the workers.
+    """
+    most = clock.most_steps()
+    steps = float(most) if clock.budget.seconds is None or clock.budget.steps is not None else np.inf
+    steps = min(steps, STEPS_PER_SECOND * (clock.budget.seconds or np.inf))
+    wanted = round(steps / (effort.steps_per_start * piece.n_nodes))
+    runs = 2 * max(1, min(effort.most_starts // 2, wanted // 2))
+    share = effort.first_share / runs
+    seconds = None if clock.budget.seconds is None else clock.seconds_left() * share * min(workers, runs)
+    own = Budget(seconds, None if most is None else max(1, int(most * share)))
+    search = Multilevel(effort.annealing)
+
+    def run(i: int) -> tuple[float, Best | None, int]:
+        began, part = clock.seconds(), own.start()
+        return began, None if stop() else search(piece, part, seed + 7919 * i, stop), part.steps
+
+    for began, found, spent in (map if pool is None else pool.map)(run, range(runs)):
+        if found is not None:
+            for step, at, cost, violation in found.trace:
+                if (violation, cost) < (best.violation, best.cost):
+                    best.violation, best.cost = violation, cost
+                    best.trace.append((clock.steps + step, began + at, cost, violation))
+                    best.labels[:] = found.labels
+        clock.tick(spent)
+    best.trace.sort(key=lambda row: row[0])
 
 
 def _next(annealing: Annealing, mend: bool, cycle: int) -> Annealing:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridopt.solvers.budget import Clock
+from gridopt.solvers.piece import Piece
 from gridopt.solvers.table import Table
 
 __all__ = ["Annealing", "Best"]
@@ -63,6 +64,8 @@ class Annealing:
         Moves in a chain, and nodes looked at for each of them.
     chains_from : float
         Price of one per cent of violation, in temperatures, from which on chains are tried; single moves do before.
+    chains_within : float
+        Chains are tried where limits are less than so many typical loads of a node apart.
     nodes_per_group : int
         Parts are annealed in groups of about so many nodes; pieces of a quarter of that or more in two groups at least.
         Nothing crosses the border of a group in a round: few large groups find better plans than many small ones.
@@ -79,7 +82,8 @@ class Annealing:
     swell: float = 5e-6
     longest: int = 3
     span: int = 24
-    chains_from: float = 5.0
+    chains_from: float = 10.0
+    chains_within: float = 1.0
     nodes_per_group: int = 4000
     rounds: int = 100
 
@@ -87,6 +91,15 @@ class Annealing:
         """Return how many groups a piece of `n` nodes and `k` parts is annealed in; never depends on the workers."""
         fewest = 2 if n >= self.nodes_per_group // 4 else 1
         return int(max(1, min(64, max(fewest, n // self.nodes_per_group), k // 12)))
+
+    def suited_to(self, piece: Piece) -> Annealing:
+        """Return the same without chains where limits are wide: single moves are quicker there."""
+        load = piece.workload
+        typical = np.median(np.where(load > 0, load, np.nan)[(load > 0).any(axis=1)], axis=0)
+        width = np.median(piece.hi - piece.lo, axis=0)
+        if (width < self.chains_within * np.nan_to_num(typical)).any():
+            return self
+        return replace(self, longest=1)
 
     def heat(self, fraction: float) -> float:
         """Temperature after a fraction of the budget, in typical changes."""
