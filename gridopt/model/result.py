@@ -72,7 +72,8 @@ class Result:
     cost : int or None
         Objective of the plan.
     bound : int or None
-        Proved lower bound on the cost of any sound plan; None where nothing is known.
+        Proved lower bound on the cost of any sound plan, also where the plan found is not sound; None where nothing was
+        looked for. Where limits are wishes: of any plan that misses them no more in any region.
     trace : tuple of Step
         How the best plan improved.
     exceptions : tuple of Finding
@@ -106,8 +107,8 @@ class Result:
 
     @property
     def gap(self) -> float | None:
-        """``(cost - bound) / cost``; None where cost or bound is unknown."""
-        if self.cost is None or self.bound is None:
+        """``(cost - bound) / cost``; None where cost or bound is unknown, or the plan is not sound."""
+        if self.cost is None or self.bound is None or self.status not in (Status.OPTIMAL, Status.FEASIBLE):
             return None
         return (self.cost - self.bound) / self.cost if self.cost else 0.0
 
