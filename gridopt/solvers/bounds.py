@@ -99,10 +99,12 @@ def cost_bounds(regions: Regions, packing: Packing = Packing()) -> CostBounds:
     heavy = _too_heavy(regions, web) & ~apart
     units = _unit_costs(regions)
     locked = _sums(web.group, web.price, apart, len(units))
-    free = locked + _forests(regions, web, apart)
     forced = locked + _sums(web.group, web.price, heavy, len(units))
-    most = np.maximum(_forests(regions, web, apart | heavy), _packed(regions, web, apart | heavy, packing))
-    within = np.maximum(free, forced + most)
+    joined = _forests(regions, web, apart | heavy)
+    within = forced + np.maximum(joined, _packed(regions, web, apart | heavy, packing))
+    free = forced + joined
+    if heavy.any():
+        free = locked + _forests(regions, web, apart)
     counted = np.ones(len(units), dtype=bool)
     counted[np.array(sorted(regions.narrowed), dtype=np.int64)] = False
     return CostBounds(np.where(counted, free + units, 0), np.where(counted, within + units, 0))
@@ -173,14 +175,24 @@ def _forests(regions: Regions, web: _Edges, given: NDArray[np.bool_]) -> NDArray
     from gridopt._kernels.packing import forest
 
     n = len(web.node_group)
+    wanted = np.diff(regions.first_row) - 1
+    total = np.zeros(len(wanted), dtype=np.int64)
     joined = sparse.coo_matrix((np.ones(int(given.sum()), np.int8), (web.u[given], web.v[given])), shape=(n, n))
     piece = csgraph.connected_components(joined, directed=False)[1] if given.any() else np.arange(n)
     first = np.unique(piece, return_index=True)[1]
-    wanted = np.diff(regions.first_row) - 1
     wanted -= np.diff(regions.first_node) - np.bincount(web.node_group[first], minlength=len(wanted))
-    total = np.zeros(len(wanted), dtype=np.int64)
-    order = np.argsort(web.price, kind="stable")
-    forest(order, web.u, web.v, web.price, web.node_group, wanted, first[piece].astype(np.int64), total)
+    root, begin = first[piece].astype(np.int64), 0
+    few, count = 4 * int(np.maximum(wanted, 0).sum()), len(web.u)
+    if few < count // 4:  # the lightest alone will do where few are wanted
+        edges, ends = np.argpartition(web.price, few), [few, count]
+    else:
+        edges, ends = np.arange(count), [count]
+    for end in ends:
+        if (wanted > 0).any():
+            order = edges[begin:end]
+            order = order[np.argsort(web.price[order], kind="stable")]
+            forest(order, web.u, web.v, web.price, web.node_group, wanted, root, total)
+        begin = end
     return total
 
 

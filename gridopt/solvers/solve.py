@@ -46,6 +46,8 @@ DEFAULT_SECONDS = 10.0
 VISITS, MOST_VISITS = 25.0, 100.0
 VISITS_A_SECOND, STEPS_A_VISIT = 150_000, 200
 """How long bounds are looked for, in nodes visited for each node there is: about 3 % of the time, see `Packing`."""
+JUDGING = 1.2
+"""Seconds held back to judge the plan, in multiples of what it took to decompose the problem."""
 MOST = 2**62
 """Largest seed and number of steps."""
 
@@ -129,13 +131,15 @@ def solve(
     timings = {"compile": compile() + (_load_prover() if prove else 0.0)}
     order = _order_by_id(problem)
     arranged = problem if order is None else problem.reordered(order)
+    decomposing = time.perf_counter()
     regions = decompose(arranged)
+    decomposing = time.perf_counter() - decomposing
     if any(f.severity == "error" for f in regions.findings):
         reason = str(next(f for f in regions.findings if f.severity == "error"))
         return request.result(Status.NO_PLAN, reason, began, timings, exceptions=regions.findings + exceptions)
     bounds = cost_bounds(regions, request.packing(problem.n_units))
     timings["prepare"] = time.perf_counter() - began - timings["compile"]
-    budget = request.budget(spent=timings["prepare"])
+    budget = request.budget(spent=timings["prepare"] + JUDGING * decomposing)
     campaign = Campaign(regions, budget, seed, request.n_workers(), EFFORTS[effort], prove, on_progress)
     if initial is not None:
         initial = _rows_of_start(arranged, initial if order is None else initial[order])
