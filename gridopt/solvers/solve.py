@@ -21,6 +21,7 @@ from gridopt.model import Plan, Problem
 from gridopt.model.result import Result, Status, Step, Trace
 from gridopt.rules.check import check
 from gridopt.rules.constraints import broken_limits, total_violation
+from gridopt.rules.necks import load_kernels
 from gridopt.rules.objective import cost as cost_of
 from gridopt.rules.verify import labels_from, verify
 from gridopt.solvers.bounds import CostBounds, Packing, cost_bounds
@@ -121,14 +122,15 @@ def solve(
     request = _Request(seconds, steps, seed, workers, effort, prove)
     request.validate()
     initial = None if start is None else labels_from(problem, start)
+    timings = {"compile": load_kernels()}
     findings = check(problem)
     errors = tuple(f for f in findings if f.severity == "error")
     exceptions = tuple(f for f in findings if f.severity != "error")
     if errors:
-        return request.result(Status.INFEASIBLE, str(errors[0]), began, {}, exceptions=errors + exceptions)
+        return request.result(Status.INFEASIBLE, str(errors[0]), began, timings, exceptions=errors + exceptions)
     from gridopt.solvers.warm import compile
 
-    timings = {"compile": compile() + (_load_prover() if prove else 0.0)}
+    timings["compile"] += compile() + (_load_prover() if prove else 0.0)
     order = _order_by_id(problem)
     arranged = problem if order is None else problem.reordered(order)
     decomposing = time.perf_counter()
