@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import re
 import sys
 import time
@@ -80,6 +81,9 @@ def show_result(result: Result, also: Sequence[Finding] = ()) -> None:
         show_plan(result.plan)
         if result.bound is not None:
             click.echo(f"bound       {result.bound:,}: no sound plan costs less{_gap(result.gap)}")
+        if result.imbalance is not None and result.imbalance_bound is not None:
+            least = math.floor(result.imbalance_bound * 1e4) / 1e4
+            click.echo(f"imbalance   {result.imbalance:.2%} of a target at most; no plan is below {least:.2%}")
     said = [repr(f) for f in also]
     exceptions = [f for f in result.exceptions if f.severity != "info" and repr(f) not in said]
     noticed = {repr(f): f for f in (*also, *result.exceptions) if f not in exceptions}

@@ -425,6 +425,8 @@ class Graph:
 
 def components(n: int, edges: NDArray[Any]) -> NDArray[np.int32]:
     """Component of each of `n` nodes joined by `edges`, numbered by their smallest node. O(n + m)."""
+    if not len(edges):
+        return np.arange(n, dtype=np.int32)
     matrix = sparse.coo_matrix((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), shape=(n, n))
     count, raw = csgraph.connected_components(matrix, directed=False)
     first = first_places(raw, count)

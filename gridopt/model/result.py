@@ -74,6 +74,10 @@ class Result:
     bound : int or None
         Proved lower bound on the cost of any sound plan, also where the plan found is not sound; None where nothing was
         looked for. Where limits are wishes: of any plan that misses them no more in any region.
+    imbalance : float or None
+        Largest ``abs(load / target - 1)`` over attributes and grids of the plan that are not exempt.
+    imbalance_bound : float or None
+        No plan at all, within its limits or not, has a smaller imbalance; None where nothing was looked for.
     trace : tuple of Step
         How the best plan improved.
     exceptions : tuple of Finding
@@ -98,6 +102,8 @@ class Result:
     plan: Plan | None = None
     cost: int | None = None
     bound: int | None = None
+    imbalance: float | None = None
+    imbalance_bound: float | None = None
     trace: Trace = ()
     exceptions: tuple[Finding, ...] = ()
     seed: int = 0

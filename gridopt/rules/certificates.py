@@ -15,7 +15,7 @@ from gridopt.rules.necks import force, necks
 from gridopt.rules.reach import separate, unfitting
 from gridopt.rules.view import View
 
-__all__ = ["find"]
+__all__ = ["find", "nearest_sums"]
 
 SHOWN = 20
 """Findings of one code; further ones of that code are left out."""
@@ -23,7 +23,7 @@ LARGEST_SUM_TABLE = 2_000_000_000
 """Bits handled (units times upper limit) when all sums of workloads are listed; above it that proof is not tried."""
 
 
-def find(problem: Problem) -> list[Finding]:
+def find(problem: Problem, thorough: bool = True) -> list[Finding]:
     """
     Look for reasons why no plan can keep the limits and locks of a problem.
 
@@ -34,6 +34,8 @@ def find(problem: Problem) -> list[Finding]:
     ----------
     problem : Problem
         As built.
+    thorough : bool
+        Whether to list sums of workloads and sets of units too, which takes longest.
 
     Returns
     -------
@@ -85,6 +87,8 @@ grids: raise the upper limit to 6, or split some of them.
         found.extend(islice(_few_units(forced.view), SHOWN))
         found.extend(islice(_apart(forced.view), SHOWN))
         tell(_large_units(forced.view))
+    if not thorough:
+        return found
     tell(_no_load_fits(forced.view))
     tell(unfitting(forced.view))
     tell(separate(forced.view))
@@ -154,6 +158,8 @@ def _apart(view: View) -> Iterator[Finding]:
 def _cut_off(view: View) -> Iterator[Finding]:
     """Units that must share a grid, but cannot be joined through units that may be in it."""
     problem = view.problem
+    if len(view.first) == problem.n_units:
+        return
     edges, region = problem.graph.edges, problem.nesting.region
     inner = edges[region[edges[:, 0]] == region[edges[:, 1]]]
     same = inner[view.cluster[inner[:, 0]] == view.cluster[inner[:, 1]]]
@@ -232,7 +238,7 @@ def _no_load_fits(view: View) -> Iterator[tuple[int, Finding]]:
             for low, high in limits:
                 if low <= 0 or low > total:
                     continue
-                below, above = _nearest_sums(work[work > 0], low, min(high, total))
+                below, above = nearest_sums(work[work > 0], low, min(high, total))
                 if above is not None and above <= high:
                     continue
                 near = [view.user(x, a) for x in (below, above) if x is not None]
@@ -246,14 +252,19 @@ def _no_load_fits(view: View) -> Iterator[tuple[int, Finding]]:
                 yield r, Finding("no-load-fits", view.by_limits, view.where(r), smallest, limit, cure)
 
 
-def _nearest_sums(work: NDArray[np.int64], low: int, high: int) -> tuple[int, int | None]:
-    """Greatest sum of a subset below `low`, least sum from `low` on: exact where affordable, else multiples of gcd."""
+def nearest_sums(work: NDArray[np.int64], low: int, high: int, most: int = LARGEST_SUM_TABLE) -> tuple[int, int | None]:
+    """
+    Greatest sum of a subset below `low`, least sum from `low` on, None where there is none.
+
+    Multiples of the gcd instead, no further away, where the table has more than `most` bits, or a sum from `low` to
+    `high` was found.
+    """
     step = int(np.gcd.reduce(work)) if len(work) else 1
     first = -(-low // step) * step
     if first > high:
         return first - step, first
     work, low, high = work // step, -(-low // step), high // step
-    if len(work) * (high + 1) > LARGEST_SUM_TABLE:
+    if len(work) * (high + 1) > most:
         return first - step, first
     sums, full = 1, (1 << (int(work.max(initial=0)) + high + 1)) - 1
     for w in np.sort(work).tolist():

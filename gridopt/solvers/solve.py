@@ -10,6 +10,7 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from gridopt._validate import nearest_names
 from gridopt.errors import Finding, InputError, InternalError
 from gridopt.model import Plan, Problem
 from gridopt.model.result import Result, Status, Step, Trace
+from gridopt.rules.balance import imbalance, least_imbalance
 from gridopt.rules.check import check
 from gridopt.rules.constraints import broken_limits, total_violation
 from gridopt.rules.necks import load_kernels
@@ -127,7 +129,8 @@ def solve(
     errors = tuple(f for f in findings if f.severity == "error")
     exceptions = tuple(f for f in findings if f.severity != "error")
     if errors:
-        return request.result(Status.INFEASIBLE, str(errors[0]), began, timings, exceptions=errors + exceptions)
+        reason, told = str(errors[0]), errors + exceptions
+        return request.result(problem, Status.INFEASIBLE, reason, began, timings, exceptions=told)
     from gridopt.solvers.warm import compile
 
     timings["compile"] += compile() + (_load_prover() if prove else 0.0)
@@ -138,7 +141,8 @@ def solve(
     decomposing = time.perf_counter() - decomposing
     if any(f.severity == "error" for f in regions.findings):
         reason = str(next(f for f in regions.findings if f.severity == "error"))
-        return request.result(Status.NO_PLAN, reason, began, timings, exceptions=regions.findings + exceptions)
+        told = regions.findings + exceptions
+        return request.result(problem, Status.NO_PLAN, reason, began, timings, exceptions=told)
     bounds = cost_bounds(regions, request.packing(problem.n_units))
     timings["prepare"] = time.perf_counter() - began - timings["compile"]
     budget = request.budget(spent=timings["prepare"] + JUDGING * decomposing)
@@ -235,8 +239,11 @@ class _Request:
             return int(self.workers)
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    def result(self, status: Status, reason: str, began: float, timings: dict[str, float], **found: Any) -> Result:
-        """Return a result with everything that is the same whatever was found."""
+    def result(
+        self, problem: Problem, status: Status, reason: str, began: float, timings: dict[str, float], **found: Any
+    ) -> Result:
+        """Return a result with everything that is the same whatever was found, and how even a plan can be."""
+        least = least_imbalance(problem, thorough=self.prove or status is not Status.FEASIBLE)
         timings["total"] = time.perf_counter() - began
         parameters = {name: getattr(self, name) for name in ("seconds", "steps", "workers", "effort", "prove")}
         if self.seconds is None and self.steps is None:
@@ -244,9 +251,10 @@ class _Request:
         return Result(
             status=status,
             reason=reason,
+            imbalance_bound=least,
             seed=int(self.seed),
             parameters=parameters,
-            versions=_versions(),
+            versions=dict(_versions()),
             timings=timings,
             **found,
         )
@@ -256,7 +264,8 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _versions() -> Mapping[str, str]:
     from gridopt import __version__
 
     names = ("numpy", "numba", "scipy", "ortools")
@@ -283,13 +292,14 @@ def _judge(
     if refuted and not problem.soft:
         found = tuple(_about_region(regions.problem, o.region, "infeasible-region", o.reason) for o in refuted)
         reason = refuted[0].reason
-        return request.result(Status.INFEASIBLE, reason, began, timings, exceptions=found + exceptions)
+        return request.result(problem, Status.INFEASIBLE, reason, began, timings, exceptions=found + exceptions)
     if without:
         cure = "Units fixed to one grid are kept apart by those of another: review the fixed units."
         found = tuple(_about_region(regions.problem, r, "no-contiguous-plan", cure) for r in without)
         reason = f"No contiguous plan was found for {len(without)} regions: {cure}"
         bound = _bound(regions, bounds, outcomes, problem.soft)
-        return request.result(Status.NO_PLAN, reason, began, timings, bound=bound, exceptions=found + exceptions)
+        told = found + exceptions
+        return request.result(problem, Status.NO_PLAN, reason, began, timings, bound=bound, exceptions=told)
     labels = regions.stitch({r: o.labels for r, o in outcomes.items() if o.labels is not None})
     if order is not None:
         labels = labels[np.argsort(order)]
@@ -307,6 +317,7 @@ def _judge(
     status, reason = _status(problem, broken, violation, proved, campaign.stopped)
     timings["judge"] = time.perf_counter() - began - sum(timings.values())
     return request.result(
+        problem,
         status,
         reason,
         began,
@@ -314,6 +325,7 @@ def _judge(
         plan=plan,
         cost=cost,
         bound=bound,
+        imbalance=imbalance(plan),
         trace=_trace(regions, outcomes, cost, violation, bound if status is Status.OPTIMAL else None),
         exceptions=tuple(broken) + _missed_wishes(plan) + exceptions,
     )

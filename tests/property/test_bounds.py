@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from strategies import graphs, problems
 
 import gridopt as go
+from gridopt.rules.balance import imbalance, least_imbalance
 from gridopt.solvers.bounds import Packing, cost_bounds
 from gridopt.solvers.decompose.regions import decompose
 
@@ -137,3 +138,40 @@ def test_a_bound_does_not_depend_on_how_its_work_is_cut():
     one, two = (cost_bounds(regions, Packing(10.0)).within.tolist() for _ in range(2))
     assert one == two
     assert cost_bounds(regions, Packing(0.0)).within.tolist() <= one
+
+
+@settings(max_examples=300)
+@given(problems(max_units=7))
+def test_no_plan_is_more_even_than_its_bound(problem):
+    """Limits do not count here: of all contiguous plans that keep the locks, none has a smaller imbalance."""
+    bound = least_imbalance(problem)
+    plans = [p for p in problem_plans(problem) if not broken_pairs(problem, p)]
+    most_even = [imbalance(go.Plan(problem, p)) for p in plans]
+    assert bound >= 0
+    if plans and most_even[0] is not None:
+        assert bound <= min(most_even)
+        event(f"tight: {bound > 0.99 * min(most_even)}")
+
+
+@pytest.mark.parametrize(
+    ("work", "targets", "least"),
+    [([4, 4, 4], None, 1 / 3), ([9, 1, 1, 1], None, 0.5), ([5, 5, 5, 5], [1, 3], 0.0), ([6, 6], [1, 2], 0.5)],
+)
+def test_workloads_alone_say_how_even_a_plan_can_be(work, targets, least):
+    """Three of 4 make 4 and 8; 9 of 12 is half above 6; 5 and 15 fit one to three; 6 and 6 for 4 and 8."""
+    path = go.Graph.from_edges(len(work), [(i, i + 1) for i in range(len(work) - 1)])
+    problem = go.build_problem(path, work, n_grids=2, tolerance=0.9, heavy="strict", targets=targets)
+    assert least_imbalance(problem) == pytest.approx(least, abs=1e-9)
+
+
+def test_a_neck_makes_plans_uneven():
+    """Four leaves of 3 on a hub of 1, in two grids: 3 and 10, 0.54 from 6.5; certificates come within a hundredth."""
+    star = go.Graph.from_edges(5, [(0, 1), (0, 2), (0, 3), (0, 4)])
+    problem = go.build_problem(star, [1, 3, 3, 3, 3], n_grids=2, tolerance=0.7)
+    assert 0.52 < least_imbalance(problem) < 3.5 / 6.5
+
+
+def test_results_and_files_say_how_even_the_plan_is(path6, tmp_path):
+    result = go.solve(go.build_problem(path6, [2, 2, 2, 2, 2, 3], n_grids=2, tolerance=0.2), steps=100)
+    assert result.imbalance == pytest.approx(0.5 / 6.5)
+    assert result.imbalance_bound == pytest.approx(0.5 / 6.5)
