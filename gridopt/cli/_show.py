@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import re
 import sys
 import time
@@ -79,14 +80,22 @@ def show_result(result: Result, also: Sequence[Finding] = ()) -> None:
     if result.plan is not None:
         show_plan(result.plan)
         if result.bound is not None:
-            gap = result.gap or 0.0
-            little = ": a simple bound, far below this plan: says little" if gap > MISLEADING_GAP else ""
-            click.echo(f"bound       {result.bound:,}: no sound plan costs less (gap {gap:.2%}{little})")
+            click.echo(f"bound       {result.bound:,}: no sound plan costs less{_gap(result.gap)}")
+        if result.imbalance is not None and result.imbalance_bound is not None:
+            least = math.floor(result.imbalance_bound * 1e4) / 1e4
+            click.echo(f"imbalance   {result.imbalance:.2%} of a target at most; no plan is below {least:.2%}")
     said = [repr(f) for f in also]
     exceptions = [f for f in result.exceptions if f.severity != "info" and repr(f) not in said]
     noticed = {repr(f): f for f in (*also, *result.exceptions) if f not in exceptions}
     show_findings("exceptions", exceptions)
     show_findings("notes", list(noticed.values()))
+
+
+def _gap(gap: float | None) -> str:
+    """How far the plan is above its bound; nothing where it is not sound."""
+    if gap is None:
+        return ""
+    return f" (gap {gap:.2%}{': a simple bound, far below this plan: says little' if gap > MISLEADING_GAP else ''})"
 
 
 def _in_brief(reason: str) -> str:

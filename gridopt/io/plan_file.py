@@ -402,6 +402,8 @@ def _document(
         "cost": result.cost,
         "bound": result.bound,
         "gap": result.gap,
+        "imbalance": result.imbalance,
+        "imbalance_bound": result.imbalance_bound,
         "seed": result.seed,
         "parameters": dict(result.parameters),
         "versions": dict(result.versions),

@@ -424,11 +424,29 @@ class Graph:
 
 
 def components(n: int, edges: NDArray[Any]) -> NDArray[np.int32]:
-    """Component of each of `n` nodes joined by `edges`, numbered by their smallest node."""
+    """Component of each of `n` nodes joined by `edges`, numbered by their smallest node. O(n + m)."""
+    if not len(edges):
+        return np.arange(n, dtype=np.int32)
     matrix = sparse.coo_matrix((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), shape=(n, n))
-    _, raw = csgraph.connected_components(matrix, directed=False)
-    _, first, inverse = np.unique(raw, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse].astype(np.int32)
+    count, raw = csgraph.connected_components(matrix, directed=False)
+    first = first_places(raw, count)
+    if (first[:-1] < first[1:]).all():
+        return raw.astype(np.int32)
+    return np.argsort(np.argsort(first))[raw].astype(np.int32)
+
+
+def first_places(labels: NDArray[Any], k: int) -> NDArray[np.int64]:
+    """
+    Position at which each label ``0 … k - 1`` comes first, the number of labels where it does not. O(n + k).
+
+    Examples
+    --------
+    >>> first_places(np.array([1, 0, 1]), 3).tolist()
+    [1, 0, 3]
+    """
+    first = np.full(k, len(labels), dtype=np.int64)
+    first[labels[::-1]] = np.arange(len(labels) - 1, -1, -1)  # of repeated indices the last one counts
+    return first
 
 
 def _symmetric_csr(n: int, edges: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gridopt._validate import frozen
 from gridopt.errors import InputError, name_ids
-from gridopt.model.graph import components
+from gridopt.model.graph import components, first_places
 from gridopt.model.problem import Problem, grid_ids
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Plan:
         edges = self.problem.graph.edges
         inside = self.labels[edges[:, 0]] == self.labels[edges[:, 1]]
         piece = components(self.problem.n_units, edges[inside])
-        _, first = np.unique(piece, return_index=True)
+        first = first_places(piece, int(piece.max(initial=-1)) + 1)
         return np.bincount(self.labels[first], minlength=self.problem.n_grids)
 
     def moved(self, other: Plan) -> NDArray[np.bool_]:
@@ -143,16 +143,15 @@ class Plan:
         """
         if not self.problem.interchangeable:
             return self
-        used, first = np.unique(self.labels, return_index=True)
-        empty = np.setdiff1d(np.arange(self.problem.n_grids), used)
-        return self.relabelled(np.concatenate([used[np.argsort(first)], empty]))
+        first = first_places(self.labels, self.problem.n_grids)  # empty grids come last
+        return self.relabelled(np.argsort(first, kind="stable"))
 
 
 def _rows_as_labelled(problem: Problem, labels: NDArray[np.int32]) -> Problem:
     """Put the rows of the limits in the order of the labels; unchanged where grids do not fit the regions."""
-    used, first = np.unique(labels, return_index=True)
+    first = first_places(labels, problem.n_grids)
     nesting = problem.nesting
-    if len(used) < problem.n_grids:
+    if first.max(initial=-1) == len(labels):
         return problem
     lies_in = nesting.region[first]
     if np.array_equal(lies_in, nesting.grid_region):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -338,6 +339,7 @@ def _first_seen(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int
     return np.where(known, rank[np.maximum(values, 0)] if len(rank) else -1, -1), old
 
 
+@lru_cache(maxsize=16)
 def grid_ids(k: int) -> NDArray[Any]:
     """
     Text ids of `k` grids, of equal width: ``G001 … G012``; more digits where k needs them.

@@ -72,7 +72,12 @@ class Result:
     cost : int or None
         Objective of the plan.
     bound : int or None
-        Proved lower bound on the cost of any sound plan; None where nothing is known.
+        Proved lower bound on the cost of any sound plan, also where the plan found is not sound; None where nothing was
+        looked for. Where limits are wishes: of any plan that misses them no more in any region.
+    imbalance : float or None
+        Largest ``abs(load / target - 1)`` over attributes and grids of the plan that are not exempt.
+    imbalance_bound : float or None
+        No plan at all, within its limits or not, has a smaller imbalance; None where nothing was looked for.
     trace : tuple of Step
         How the best plan improved.
     exceptions : tuple of Finding
@@ -97,6 +102,8 @@ class Result:
     plan: Plan | None = None
     cost: int | None = None
     bound: int | None = None
+    imbalance: float | None = None
+    imbalance_bound: float | None = None
     trace: Trace = ()
     exceptions: tuple[Finding, ...] = ()
     seed: int = 0
@@ -106,8 +113,8 @@ class Result:
 
     @property
     def gap(self) -> float | None:
-        """``(cost - bound) / cost``; None where cost or bound is unknown."""
-        if self.cost is None or self.bound is None:
+        """``(cost - bound) / cost``; None where cost or bound is unknown, or the plan is not sound."""
+        if self.cost is None or self.bound is None or self.status not in (Status.OPTIMAL, Status.FEASIBLE):
             return None
         return (self.cost - self.bound) / self.cost if self.cost else 0.0
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gridopt.errors import Finding
 from gridopt.model import Problem, grid_ids
-from gridopt.model.graph import components
+from gridopt.model.graph import components, first_places
 from gridopt.rules.limits import MILLION, limits_of
 
 __all__ = ["broken_limits", "broken_locks", "broken_shape", "total_violation"]
@@ -44,12 +44,16 @@ def broken_limits(problem: Problem, labels: NDArray[np.int32]) -> list[Finding]:
     names = grid_ids(problem.n_grids)
     found = []
     for low, side, code in ((True, lo, "under-limit"), (False, hi, "over-limit")):
-        for j, a in np.argwhere(loads < side if low else loads > side):
-            value, limit = (problem.in_user_units(int(x[j, a]), int(a)) for x in (loads, side))
-            name = problem.attributes[a]
-            move = f"Give it {limit - value:g} more {name}" if low else f"Take {value - limit:g} {name} from it"
-            text = f"{move}, or widen the limits."
-            found.append(Finding(code, "error", (str(names[j]),), value, limit, text))
+        outside = loads < side if low else loads > side
+        by_grid = []
+        for a, name in enumerate(problem.attributes):
+            grids = np.flatnonzero(outside[:, a])
+            values, limits = (problem.in_user_units(x[grids, a], a).tolist() for x in (loads, side))
+            for j, value, limit in zip(grids.tolist(), values, limits):
+                move = f"Give it {limit - value:g} more {name}" if low else f"Take {value - limit:g} {name} from it"
+                text = f"{move}, or widen the limits."
+                by_grid.append((j, a, Finding(code, "error", (str(names[j]),), value, limit, text)))
+        found += [finding for _, _, finding in sorted(by_grid, key=lambda row: row[:2])]
     return found
 
 
@@ -64,7 +68,7 @@ def broken_shape(problem: Problem, labels: NDArray[np.int32]) -> list[Finding]:
     ]
     inside = labels[graph.edges[:, 0]] == labels[graph.edges[:, 1]]
     piece = components(graph.n_units, graph.edges[inside])
-    _, first = np.unique(piece, return_index=True)
+    first = first_places(piece, int(piece.max(initial=-1)) + 1)
     pieces = np.bincount(labels[first], minlength=k)
     for j in np.flatnonzero(pieces > 1):
         apart = graph.ids[first[labels[first] == j]][:5]
@@ -97,8 +101,9 @@ def _across_regions(problem: Problem, labels: NDArray[np.int32], sizes: NDArray[
         wanted = np.bincount(nesting.grid_region, minlength=nesting.n_regions)
     else:
         home = np.full(k, -1)
-        used, first_unit = np.unique(labels, return_index=True)
-        home[used] = nesting.region[first_unit]
+        first_unit = first_places(labels, k)
+        used = np.flatnonzero(sizes > 0)
+        home[used] = nesting.region[first_unit[used]]
         grids, wanted = (home != nesting.grid_region) & (sizes > 0), np.zeros(k, dtype=bool)
         return found + [
             Finding("wrong-region", "error", (str(names[j]),), None, None, "Its units lie in another region than it.")

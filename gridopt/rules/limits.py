@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gridopt.errors import InputError
 from gridopt.model import Problem
+from gridopt.model.graph import first_places
 
 __all__ = ["MILLION", "apportion", "fewest_grids", "limits_around", "limits_of", "most_grids", "rows_of"]
 
@@ -114,10 +115,11 @@ def rows_of(problem: Problem, labels: NDArray[np.int32]) -> NDArray[np.int64]:
     """Row of the limits that binds each grid as labelled: its own where grids have names, else one of its region."""
     rows = np.arange(problem.n_grids)
     if problem.interchangeable:
-        used, first = np.unique(labels, return_index=True)
+        first = first_places(labels, problem.n_grids)
+        used = np.flatnonzero(first < len(labels))
         row_of_region = np.zeros(problem.nesting.n_regions, dtype=np.int64)
         row_of_region[problem.nesting.grid_region[::-1]] = rows[::-1]
-        rows[used] = row_of_region[problem.nesting.region[first]]
+        rows[used] = row_of_region[problem.nesting.region[first[used]]]
     return rows
 
 

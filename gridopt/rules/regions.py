@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gridopt.errors import Finding, InputError, name_ids
 from gridopt.model import Graph
-from gridopt.model.graph import components
+from gridopt.model.graph import components, first_places
 from gridopt.rules.limits import apportion, fewest_grids, limits_around, most_grids
 from gridopt.rules.locks import ResolvedLocks
 
@@ -142,11 +142,11 @@ class _Work:
         u, v = self.graph.edges[:, 0], self.graph.edges[:, 1]
         inside = rest[u] & rest[v] & (self.parent[u] == self.parent[v])
         comp = components(self.graph.n_units, self.graph.edges[inside])
-        ids, first, piece = np.unique(comp[rest], return_index=True, return_inverse=True)
-        self.piece = np.full(self.graph.n_units, -1, dtype=np.int64)
-        self.piece[rest] = piece
-        self.n_pieces = len(ids)
-        self.piece_parent = self.parent[np.flatnonzero(rest)[first]].astype(np.int64)
+        first = first_places(np.where(rest, comp, comp.max() + 1), int(comp.max()) + 2)[:-1]
+        there = first < len(comp)
+        self.piece = np.where(rest, (np.cumsum(there) - 1)[comp], -1)
+        self.n_pieces = int(there.sum())
+        self.piece_parent = self.parent[first[there]].astype(np.int64)
         self._measure()
 
     def _measure(self) -> None:
@@ -398,13 +398,16 @@ class _Work:
         """Number the regions by their smallest unit position and say what was decided."""
         n_alone = len(self.alone_reason)
         raw = np.where(self.alone >= 0, self.alone, self.piece + n_alone)
-        _, first, inverse = np.unique(raw, return_index=True, return_inverse=True)
-        rank = np.argsort(np.argsort(first))
-        found = Regions(rank[inverse])
+        first = first_places(raw, n_alone + self.n_pieces)
+        first[first == len(raw)] = -1  # a piece that joined a heavy unit is no region
+        order = np.argsort(first, kind="stable")[int((first < 0).sum()) :]
+        rank = np.empty_like(first)
+        rank[order] = np.arange(len(order))
+        found = Regions(rank[raw])
         several = self.present.sum() > 1
         alone_load = np.zeros((n_alone, self.workload.shape[1]), dtype=np.int64)
         np.add.at(alone_load, self.alone[self.alone >= 0], self.workload[self.alone >= 0])
-        for old in raw[np.sort(first)]:
+        for old in order.tolist():
             if old < n_alone:
                 load = alone_load[old].tolist()
                 row = (self.alone_reason[old], 1, [0] * len(load), load, [max(1, w) for w in load])

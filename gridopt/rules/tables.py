@@ -76,6 +76,16 @@ def read_workload(
     return tuple(name for name, _ in columns), np.column_stack(arrays), tuple(sizes)
 
 
+def _amounts(values: Any, ids: NDArray[Any], what: str) -> NDArray[Any]:
+    """`per_unit`, but numbers stay the arrays they are: a million of them need not become objects."""
+    plain = values.to_numpy() if hasattr(values, "index") and hasattr(values, "to_numpy") else values
+    if not isinstance(plain, np.ndarray) or plain.ndim != 1 or plain.dtype.kind not in "iuf":
+        return per_unit(values, ids, what)
+    if plain is not values:
+        return plain[align(values, ids, what)]
+    return plain if len(plain) == len(ids) else per_unit(values, ids, what)
+
+
 def _workload_columns(workload: Any, ids: NDArray[Any]) -> list[tuple[str, NDArray[Any]]]:
     """Name and values of each workload column, in the order of the units."""
     columns: list[tuple[str, NDArray[Any]]]
@@ -83,13 +93,14 @@ def _workload_columns(workload: Any, ids: NDArray[Any]) -> list[tuple[str, NDArr
         rows = align(workload, ids, "workload")
         columns = [(str(c), np.asarray(workload[c], dtype=object)[rows]) for c in workload.columns]
     elif hasattr(workload, "index") and hasattr(workload, "to_numpy"):
-        columns = [(str(workload.name or "workload"), per_unit(workload, ids, "workload"))]
+        columns = [(str(workload.name or "workload"), _amounts(workload, ids, "workload"))]
     elif isinstance(workload, Mapping):
-        columns = [(str(name), per_unit(values, ids, f"workload {name!r}")) for name, values in workload.items()]
+        columns = [(str(name), _amounts(values, ids, f"workload {name!r}")) for name, values in workload.items()]
     else:
-        table = np.asarray(workload, dtype=object)
+        numeric = isinstance(workload, np.ndarray) and workload.dtype.kind in "iuf"
+        table = np.asarray(workload, dtype=None if numeric else object)
         if table.ndim != 2:
-            table = per_unit(workload, ids, "workload")[:, None]
+            table = _amounts(workload, ids, "workload")[:, None]
         if len(table) != len(ids):
             raise InputError(f"workload has {len(table)} rows for {len(ids)} units. Give one for each unit.")
         names = ["workload"] if table.shape[1] == 1 else [f"w{c + 1}" for c in range(table.shape[1])]

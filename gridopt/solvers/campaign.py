@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt.errors import InternalError
+from gridopt.solvers.bounds import unit_bound
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.decompose.regions import Regions
 from gridopt.solvers.piece import Piece
@@ -344,22 +345,5 @@ def price_of(piece: Piece, labels: NDArray[np.int32]) -> tuple[int, int]:
 
 
 def simple_bound(piece: Piece) -> int:
-    """
-    Lower bound on the cost of any plan: k parts of a connected graph cut k - 1 edges, and each node is in some part.
-
-    Other terms are at least 0. Weights below 0 are all counted.
-    """
-    weights = _edge_weights(piece)
-    if len(weights) and weights[0] < 0:
-        bound = int(weights[weights < 0].sum())
-    else:
-        bound = int(weights[: piece.n_parts - 1].sum())
-    if piece.unit_cost.size:
-        bound += int(piece.unit_cost.min(axis=1).sum())
-    return bound
-
-
-def _edge_weights(piece: Piece) -> NDArray[np.int64]:
-    """Weight of each edge once, ascending."""
-    rows = np.repeat(np.arange(piece.n_nodes), np.diff(piece.indptr))
-    return np.sort(piece.weights[rows < piece.indices])
+    """Lower bound on the cost of any plan that costs nothing to find; `solve` knows better ones (`cost_bounds`)."""
+    return unit_bound(piece)

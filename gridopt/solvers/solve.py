@@ -10,6 +10,7 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,13 @@ from gridopt._validate import nearest_names
 from gridopt.errors import Finding, InputError, InternalError
 from gridopt.model import Plan, Problem
 from gridopt.model.result import Result, Status, Step, Trace
+from gridopt.rules.balance import imbalance, least_imbalance
 from gridopt.rules.check import check
 from gridopt.rules.constraints import broken_limits, total_violation
+from gridopt.rules.necks import load_kernels
 from gridopt.rules.objective import cost as cost_of
 from gridopt.rules.verify import labels_from, verify
+from gridopt.solvers.bounds import CostBounds, Packing, cost_bounds
 from gridopt.solvers.budget import Budget
 from gridopt.solvers.campaign import Campaign, RegionOutcome
 from gridopt.solvers.decompose.regions import Regions, decompose
@@ -42,6 +46,11 @@ EFFORTS: Mapping[str, Effort] = {
 """What the names of efforts stand for."""
 
 DEFAULT_SECONDS = 10.0
+VISITS, MOST_VISITS = 25.0, 100.0
+VISITS_A_SECOND, STEPS_A_VISIT = 150_000, 200
+"""How long bounds are looked for, in nodes visited for each node there is: about 3 % of the time, see `Packing`."""
+JUDGING = 1.2
+"""Seconds held back to judge the plan, in multiples of what it took to decompose the problem."""
 MOST = 2**62
 """Largest seed and number of steps."""
 
@@ -115,29 +124,35 @@ def solve(
     request = _Request(seconds, steps, seed, workers, effort, prove)
     request.validate()
     initial = None if start is None else labels_from(problem, start)
+    timings = {"compile": load_kernels()}
     findings = check(problem)
     errors = tuple(f for f in findings if f.severity == "error")
     exceptions = tuple(f for f in findings if f.severity != "error")
     if errors:
-        return request.result(Status.INFEASIBLE, str(errors[0]), began, {}, exceptions=errors + exceptions)
+        reason, told = str(errors[0]), errors + exceptions
+        return request.result(problem, Status.INFEASIBLE, reason, began, timings, exceptions=told)
     from gridopt.solvers.warm import compile
 
-    timings = {"compile": compile() + (_load_prover() if prove else 0.0)}
+    timings["compile"] += compile() + (_load_prover() if prove else 0.0)
     order = _order_by_id(problem)
     arranged = problem if order is None else problem.reordered(order)
+    decomposing = time.perf_counter()
     regions = decompose(arranged)
+    decomposing = time.perf_counter() - decomposing
     if any(f.severity == "error" for f in regions.findings):
         reason = str(next(f for f in regions.findings if f.severity == "error"))
-        return request.result(Status.NO_PLAN, reason, began, timings, exceptions=regions.findings + exceptions)
+        told = regions.findings + exceptions
+        return request.result(problem, Status.NO_PLAN, reason, began, timings, exceptions=told)
+    bounds = cost_bounds(regions, request.packing(problem.n_units))
     timings["prepare"] = time.perf_counter() - began - timings["compile"]
-    budget = request.budget(spent=timings["prepare"])
+    budget = request.budget(spent=timings["prepare"] + JUDGING * decomposing)
     campaign = Campaign(regions, budget, seed, request.n_workers(), EFFORTS[effort], prove, on_progress)
     if initial is not None:
         initial = _rows_of_start(arranged, initial if order is None else initial[order])
     outcomes = campaign.run(initial)
     timings["search"] = campaign.seconds
     told = exceptions + regions.findings
-    return _judge(request, problem, order, regions, campaign, outcomes, told, began, timings)
+    return _judge(request, problem, order, regions, bounds, campaign, outcomes, told, began, timings)
 
 
 def _load_prover() -> float:
@@ -212,14 +227,23 @@ class _Request:
             None if seconds is None else max(1e-3, seconds - spent), None if self.steps is None else int(self.steps)
         )
 
+    def packing(self, n: int) -> Packing:
+        """Return how hard to look for a bound: a few hundredths of the time, a fixed share of the steps."""
+        if self.seconds is None and self.steps is not None:
+            return Packing(min(MOST_VISITS, max(VISITS, self.steps / (STEPS_A_VISIT * n))))
+        return Packing(min(MOST_VISITS, VISITS_A_SECOND * float(self.seconds or DEFAULT_SECONDS) / n))
+
     def n_workers(self) -> int:
         """Return the number of threads."""
         if self.workers is not None:
             return int(self.workers)
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    def result(self, status: Status, reason: str, began: float, timings: dict[str, float], **found: Any) -> Result:
-        """Return a result with everything that is the same whatever was found."""
+    def result(
+        self, problem: Problem, status: Status, reason: str, began: float, timings: dict[str, float], **found: Any
+    ) -> Result:
+        """Return a result with everything that is the same whatever was found, and how even a plan can be."""
+        least = least_imbalance(problem, thorough=self.prove or status is not Status.FEASIBLE)
         timings["total"] = time.perf_counter() - began
         parameters = {name: getattr(self, name) for name in ("seconds", "steps", "workers", "effort", "prove")}
         if self.seconds is None and self.steps is None:
@@ -227,9 +251,10 @@ class _Request:
         return Result(
             status=status,
             reason=reason,
+            imbalance_bound=least,
             seed=int(self.seed),
             parameters=parameters,
-            versions=_versions(),
+            versions=dict(_versions()),
             timings=timings,
             **found,
         )
@@ -239,7 +264,8 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _versions() -> Mapping[str, str]:
     from gridopt import __version__
 
     names = ("numpy", "numba", "scipy", "ortools")
@@ -253,6 +279,7 @@ def _judge(
     problem: Problem,
     order: NDArray[np.int64] | None,
     regions: Regions,
+    bounds: CostBounds,
     campaign: Campaign,
     outcomes: dict[int, RegionOutcome],
     exceptions: tuple[Finding, ...],
@@ -265,12 +292,14 @@ def _judge(
     if refuted and not problem.soft:
         found = tuple(_about_region(regions.problem, o.region, "infeasible-region", o.reason) for o in refuted)
         reason = refuted[0].reason
-        return request.result(Status.INFEASIBLE, reason, began, timings, exceptions=found + exceptions)
+        return request.result(problem, Status.INFEASIBLE, reason, began, timings, exceptions=found + exceptions)
     if without:
         cure = "Units fixed to one grid are kept apart by those of another: review the fixed units."
         found = tuple(_about_region(regions.problem, r, "no-contiguous-plan", cure) for r in without)
         reason = f"No contiguous plan was found for {len(without)} regions: {cure}"
-        return request.result(Status.NO_PLAN, reason, began, timings, exceptions=found + exceptions)
+        bound = _bound(regions, bounds, outcomes, problem.soft)
+        told = found + exceptions
+        return request.result(problem, Status.NO_PLAN, reason, began, timings, bound=bound, exceptions=told)
     labels = regions.stitch({r: o.labels for r, o in outcomes.items() if o.labels is not None})
     if order is not None:
         labels = labels[np.argsort(order)]
@@ -279,15 +308,16 @@ def _judge(
     violation, cost = total_violation(problem, plan.labels), cost_of(problem, plan.labels)
     _compare(plan, broken, violation, cost, regions, outcomes, order)
     proved = all(o.status == "optimal" for o in outcomes.values())
-    bound = _bound(problem, regions, outcomes) if not violation else None
+    bound = _bound(regions, bounds, outcomes, problem.soft)
     if proved and not broken:
         bound = cost
-    if bound is not None and bound > cost:
+    if bound > cost and not broken:
         raise InternalError(f"the search proved a cost of at least {bound}, but its own sound plan costs {cost}.")
-    proved = proved or bound == cost
+    proved = proved or (bound == cost and not any(o.violation for o in outcomes.values()))
     status, reason = _status(problem, broken, violation, proved, campaign.stopped)
     timings["judge"] = time.perf_counter() - began - sum(timings.values())
     return request.result(
+        problem,
         status,
         reason,
         began,
@@ -295,6 +325,7 @@ def _judge(
         plan=plan,
         cost=cost,
         bound=bound,
+        imbalance=imbalance(plan),
         trace=_trace(regions, outcomes, cost, violation, bound if status is Status.OPTIMAL else None),
         exceptions=tuple(broken) + _missed_wishes(plan) + exceptions,
     )
@@ -349,12 +380,15 @@ def _compare(
         raise InternalError(f"the search counted a cost of {cost - outside + fixed_part}, the rules {cost}.")
 
 
-def _bound(problem: Problem, regions: Regions, outcomes: dict[int, RegionOutcome]) -> int | None:
-    """Return a proved lower bound: bounds of the regions, and what every plan costs."""
-    bounds = [o.bound for o in outcomes.values()]
-    if any(b is None for b in bounds):
-        return None
-    return int(sum(b for b in bounds if b is not None)) + regions.constant_cost(None)
+def _bound(regions: Regions, bounds: CostBounds, outcomes: dict[int, RegionOutcome], soft: bool) -> int:
+    """Return a proved lower bound: of each region the best there is, and what every plan costs."""
+    total = regions.constant_cost(None)
+    for region, outcome in outcomes.items():
+        if soft and (outcome.violation or outcome.labels is None):  # plans outside the limits count
+            total += int(bounds.free[region])
+        else:
+            total += max(int(bounds.within[region]), outcome.bound or 0)
+    return total
 
 
 def _trace(regions: Regions, outcomes: dict[int, RegionOutcome], cost: int, violation: int, bound: int | None) -> Trace:

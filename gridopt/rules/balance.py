@@ -1,0 +1,143 @@
+"""Balance: how near to their targets the grids of a plan can come at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from math import ceil, floor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt.model import Plan, Problem
+from gridopt.rules.certificates import find, nearest_sums
+from gridopt.rules.view import View
+
+__all__ = ["imbalance", "least_imbalance"]
+
+MOST_SUMS, MOST_REGIONS = 50_000_000, 200
+"""Bits of a table of sums, and regions, up to which sums of workloads are listed."""
+ROUNDING = 2.0**-48
+"""Taken off, so that the imbalance of a plan, a float, is never below its bound."""
+MOST_UNITS, HALVINGS = 2_000, 7
+"""Units up to which certificates are tried on narrower limits, and how often."""
+
+
+def imbalance(plan: Plan) -> float | None:
+    """
+    Largest ``abs(load / target - 1)`` over attributes and grids that are not exempt; None where all are.
+
+    Examples
+    --------
+    >>> import gridopt as go
+    >>> problem = go.build_problem(go.Graph.from_edges(3, [(0, 1), (1, 2)]), workload=[1, 1, 2], n_grids=2)
+    >>> imbalance(go.Plan(problem, [0, 1, 1]))
+    0.5
+    """
+    problem = plan.problem
+    rows = ~problem.nesting.exempt
+    if not rows.any():
+        return None
+    return float(np.abs(plan.loads[rows] / np.maximum(problem.target[rows], 1e-300) - 1).max())
+
+
+def least_imbalance(problem: Problem, thorough: bool = True) -> float:
+    """
+    Bound the imbalance of every plan from below: no plan of these regions and numbers of grids comes nearer.
+
+    The largest of these, over regions and attributes, the target being the same for all grids of a region: the
+    heaviest units against the target (``j + 1`` of the ``j k + 1`` heaviest share a grid); the mean load, which some
+    grid reaches and some grid does not exceed, rounded to the nearest sums of workloads. Where targets differ, the
+    nearest sums to each, and the load of the region against the sum of them. In small problems also the widest limits
+    around the targets that a certificate refutes.
+
+    Parameters
+    ----------
+    problem : Problem
+    thorough : bool
+        Whether to try certificates, which takes about eight times as long as `check`.
+
+    Returns
+    -------
+    float
+        Dimensionless, rounded down; 0 where nothing is known.
+
+    Examples
+    --------
+    >>> import gridopt as go
+    >>> path = go.Graph.from_edges(3, [(0, 1), (1, 2)])
+    >>> round(least_imbalance(go.build_problem(path, workload=[4, 4, 4], n_grids=2)), 6)
+    0.333333
+    """
+    view = View.of(problem)
+    least = Fraction(0)
+    regions = list(view.ordinary())
+    for _, clusters, rows in regions:
+        for a in range(problem.n_attributes):
+            targets = problem.target[rows, a]
+            if targets.min() > 0:
+                least = max(least, _of_loads(view.load[clusters, a], targets, len(regions) <= MOST_REGIONS))
+    if thorough and problem.n_units <= MOST_UNITS and len(regions) <= MOST_REGIONS:
+        least = max(least, _of_certificates(problem, least))
+    return max(0.0, float(least) - ROUNDING)
+
+
+def _of_loads(work: NDArray[np.int64], targets: NDArray[np.float64], sums: bool) -> Fraction:
+    """Bound by the workloads of one region alone."""
+    total, k = int(work.sum()), len(targets)
+    largest, in_all = Fraction(float(targets.max())), sum((Fraction(float(t)) for t in targets), Fraction(0))
+    found = [abs(total / in_all - 1)]
+    heavy = np.sort(work)[::-1]
+    for j in range(4):
+        if j * k < len(heavy):
+            found.append(int(heavy[j * k - j : j * k + 1].sum()) / largest - 1)
+    alike = len(np.unique(targets)) == 1
+    if alike:
+        below, above = _around(work, Fraction(total, k), sums)
+        found += [1 - below / largest, above / largest - 1]
+    elif k <= MOST_REGIONS:
+        for target in np.unique(targets).tolist():
+            below, above = _around(work, Fraction(target), sums)
+            found.append(min(1 - below / Fraction(target), above / Fraction(target) - 1))
+    return max(found)
+
+
+def _around(work: NDArray[np.int64], mean: Fraction, sums: bool) -> tuple[int, int]:
+    """Greatest sum of workloads up to `mean`, least one from it on; where sums are not listed, multiples of the gcd."""
+    total, low = int(work.sum()), ceil(mean)
+    if low > total:
+        return total, total
+    below, above = nearest_sums(work[work > 0], low, low, MOST_SUMS if sums else 0)
+    if above is None:
+        above = total
+    return (above, above) if above == mean else (below, above)
+
+
+def _of_certificates(problem: Problem, least: Fraction) -> Fraction:
+    """Widest limits, above `least` and within those of the problem, that a certificate refutes."""
+    rows = np.flatnonzero(~problem.nesting.exempt)
+    target = problem.target[rows]
+    if not len(rows) or target.min() <= 0 or _is_refuted(problem, rows, None):
+        return least
+    over = np.maximum(problem.hi[rows] / target - 1, 1 - problem.lo[rows] / target).max()
+    low, high = least, min(Fraction(1), Fraction(float(over)))
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        middle = Fraction(round(middle * 4096), 4096)
+        if not low < middle < high:
+            break
+        low, high = (middle, high) if _is_refuted(problem, rows, middle) else (low, middle)
+    return low
+
+
+def _is_refuted(problem: Problem, rows: NDArray[np.int64], share: Fraction | None) -> bool:
+    """Whether a certificate excludes all plans with grids within a share of their targets; None: without limits."""
+    lo, hi = np.array(problem.lo), np.array(problem.hi)
+    if share is None:
+        lo[rows], hi[rows] = 0, problem.workload.sum(axis=0)
+    else:
+        for row in rows.tolist():
+            for a, target in enumerate(problem.target[row].tolist()):
+                fair = Fraction(target)
+                lo[row, a], hi[row, a] = ceil(fair * (1 - share)), floor(fair * (1 + share))
+    return any(f.severity == "error" for f in find(replace(problem, lo=lo, hi=hi, soft=False), thorough=False))
