@@ -36,6 +36,7 @@ def compile() -> float:
         logger.info("loading the kernels; they are compiled where this machine has not cached them yet")
         from gridopt.solvers import bounds
         from gridopt.solvers.budget import Budget
+        from gridopt.solvers.decompose.coarsen import Coarsening
         from gridopt.solvers.pieces import Effort, solve_piece
 
         for fixed in (False, True):
@@ -43,6 +44,7 @@ def compile() -> float:
                 _tiny(fixed), Budget(steps=50), seed=0, start=np.array([0, 1, -1, 1], np.int32) if fixed else None
             )
         solve_piece(_tiny(False), Budget(steps=50), seed=0, effort=Effort(small=0))  # the way large pieces go
+        Coarsening()(_tiny(False), 0)
         bounds.warm()
         _done.append(time.perf_counter() - began)
         logger.info("kernels are ready after %.1f s%s", _done[0], ", now cached" if _done[0] > _SLOW else "")
