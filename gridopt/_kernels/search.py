@@ -269,8 +269,8 @@ def anneal(
     journal : int32 (j, 2)
         Where ``j > 0``, the group is left in the best state it was in, by violation, then cost: moves made since then
         are kept here and taken back. The search ends early where there is no room left. One group at a time only.
-    out : int64 (groups, 3)
-        Row `group` is written: change in cost, moves and chains made, steps made.
+    out : int64 (groups, 4)
+        Row `group` is written: change in cost, moves and chains made, steps made, change in violation (with a journal).
     """
     labels, loads, sizes, moments = board.labels, board.loads, board.sizes, board.moments
     indptr, indices, weights = csr.indptr, csr.indices, csr.weights
@@ -393,10 +393,11 @@ def anneal(
         if noted > journal.shape[0] - LONGEST:
             break
     if journal.shape[0] > 0:
-        cost = least_cost
+        cost, miss = least_cost, least_miss
         for i in range(noted - 1, -1, -1):
             u, b = np.int64(journal[i, 0]), np.int64(journal[i, 1])
             shift(workload, prices, inertia, labels, loads, sizes, moments, u, np.int64(labels[u]), b)
     out[group, 0] = cost
     out[group, 1] = made
     out[group, 2] = done
+    out[group, 3] = miss

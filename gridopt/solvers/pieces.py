@@ -49,7 +49,7 @@ class Effort:
 
     annealing: Annealing = Annealing()  # noqa: RUF009
     steps_per_node: int = 20_000
-    first_share: float = 0.93
+    first_share: float = 0.9
     steps_per_start: int = 1_000
     most_starts: int = 12
     small: int = 400

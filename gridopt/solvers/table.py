@@ -95,7 +95,7 @@ class Table:
             np.empty((n_groups, degree), i32),
             np.empty((n_groups, LONGEST, 3), i64),
         )
-        self.out = np.zeros((n_groups, 3), i64)
+        self.out = np.zeros((n_groups, 4), i64)
         self.stamp = 0
         self.put(labels)
 
@@ -118,6 +118,27 @@ class Table:
             self.csr, self.limits, self.terms, self.fixed, self.board, self.groups, self.borders, self.scratch,
             quantiles(), group, seed, self.stamp, steps, pace, NO_JOURNAL if journal is None else journal, self.out,
         )  # fmt: skip
+
+    def gather(self, parts: NDArray[np.int64]) -> int:
+        """Make `parts` (ascending) the one group; return how many nodes they have."""
+        board, groups = self.board, self.groups
+        inside = np.zeros(len(board.sizes), dtype=bool)
+        inside[parts] = True
+        nodes = np.flatnonzero(inside[board.labels])
+        nodes = nodes[np.argsort(board.labels[nodes], kind="stable")]
+        groups.group_of[:] = np.where(inside, 0, 1)
+        groups.order[: len(parts)] = parts
+        groups.members[: len(nodes)] = nodes
+        groups.first[1:] = np.cumsum(np.where(inside, board.sizes, 0))
+        groups.first[0] = 0
+        groups.group_first[:2] = 0, len(nodes)
+        groups.edge_first[0] = 0
+        groups.chunk[:2] = 0, len(parts)
+        return len(nodes)
+
+    def journal(self, nodes: int) -> NDArray[np.int32]:
+        """Return room for the moves a search of so many nodes makes after its best state."""
+        return np.empty((200 * nodes + 1000, 2), dtype=np.int32)
 
     def new_marks(self, steps: int) -> None:
         """Make sure that the marks of a search of so many steps differ from all before."""

@@ -64,8 +64,8 @@ class Annealing:
         Moves in a chain, and nodes looked at for each of them.
     chains_from : float
         Price of one per cent of violation, in temperatures, from which on chains are tried; single moves do before.
-    chains_within : float
-        Chains are tried where limits are less than so many typical loads of a node apart.
+    few_nodes : int
+        Chains are tried where a part has fewer nodes than this, or limits are closer than the load of a typical node.
     nodes_per_group : int
         Parts are annealed in groups of about so many nodes; pieces of a quarter of that or more in two groups at least.
         Nothing crosses the border of a group in a round: few large groups find better plans than many small ones.
@@ -73,8 +73,8 @@ class Annealing:
         Rounds of a budget; a new grouping in each.
     """
 
-    hot: float = 0.6
-    cold: float = 0.25
+    hot: float = 0.9
+    cold: float = 0.2
     give: float = 0.2
     firm: float = 300.0
     hard_from: float = 0.99
@@ -83,7 +83,7 @@ class Annealing:
     longest: int = 3
     span: int = 24
     chains_from: float = 10.0
-    chains_within: float = 1.0
+    few_nodes: int = 16
     nodes_per_group: int = 4000
     rounds: int = 100
 
@@ -93,13 +93,17 @@ class Annealing:
         return int(max(1, min(64, max(fewest, n // self.nodes_per_group), k // 12)))
 
     def suited_to(self, piece: Piece) -> Annealing:
-        """Return the same without chains where limits are wide: single moves are quicker there."""
+        """
+        Return the same for the limits of a piece: without chains where they are wide, since single moves are quicker;
+        with a price that rises sooner, and less, where they are narrow.
+        """
         load = piece.workload
-        typical = np.median(np.where(load > 0, load, np.nan)[(load > 0).any(axis=1)], axis=0)
+        some = (load > 0).any(axis=1)
+        typical = np.median(load[some], axis=0) if some.any() else np.zeros(load.shape[1])
         width = np.median(piece.hi - piece.lo, axis=0)
-        if (width < self.chains_within * np.nan_to_num(typical)).any():
-            return self
-        return replace(self, longest=1)
+        if (width < typical).any():
+            return replace(self, firm=self.firm / 3, bend=self.bend - 1)
+        return self if piece.n_nodes < self.few_nodes * piece.n_parts else replace(self, longest=1)
 
     def heat(self, fraction: float) -> float:
         """Temperature after a fraction of the budget, in typical changes."""

@@ -20,8 +20,8 @@ class Focus:
     """
     Large neighbourhood search around parts that break a limit (Shaw, CP 1998), each neighbourhood being annealed.
 
-    Take a part outside its limits and the parts around it, more of them after each failure; anneal these with limits
-    that harden; keep the outcome where it is better as a whole, else put the labels back.
+    Take a part outside its limits and some around it, more of them after each failure; anneal these; keep the best plan
+    on the way, by violation, then cost: it is never worse than before.
 
     Parameters
     ----------
@@ -42,13 +42,13 @@ class Focus:
         Annealings that may fail in a row before the search ends.
     """
 
-    annealing: Annealing = Annealing(hot=0.5, cold=0.2, give=1.0, firm=1000.0, bend=1.0)  # noqa: RUF009
-    moods: tuple[tuple[float, float], ...] = ((0.5, 1.0), (1.0, 0.3), (2.0, 0.05))
-    least_parts: int = 8
+    annealing: Annealing = Annealing(hot=0.5, cold=0.2, give=1.0, firm=100.0, bend=1.0, chains_from=0.0)  # noqa: RUF009
+    moods: tuple[tuple[float, float], ...] = ((0.5, 3.0), (1.0, 0.3), (2.0, 0.05))
+    least_parts: int = 4
     growth: float = 1.5
-    rounds: int = 16
-    steps_per_node: int = 300
-    tries: int = 40
+    rounds: int = 8
+    steps_per_node: int = 200
+    tries: int = 60
 
     def __call__(
         self, table: Table, clock: Clock, seed: int, best: Best, watch: Callable[[], bool] | None = None
@@ -58,20 +58,19 @@ class Focus:
         if k < 2 or not len(table.csr.indices):
             return
         wanted, failures, attempt = float(self.least_parts), 0, 0
+        violation, cost = table.price()
         while not clock.expired() and failures < self.tries:
             bad = _broken_parts(table)
             if not len(bad):
                 return
-            kept, was = table.board.labels.copy(), table.price()
             near = _around(table, int(bad[attempt % len(bad)]), min(k, int(wanted)))
             hot, give = self.moods[(attempt // max(1, len(bad))) % len(self.moods)]
-            self._anneal(table, near, clock, seed + attempt, replace(self.annealing, hot=hot, give=give))
-            now = table.price()
-            if now < was:
-                best.offer(table.board.labels, *now, clock)
+            change = self._anneal(table, near, clock, seed + attempt, replace(self.annealing, hot=hot, give=give))
+            violation, cost = violation + change[0], cost + change[1]
+            if change < (0, 0):
+                best.offer(table.board.labels, violation, cost, clock)
                 failures = 0
             else:
-                table.put(kept)
                 failures += 1
                 if failures % (len(self.moods) * min(len(bad), 4)) == 0:
                     wanted *= self.growth
@@ -79,26 +78,21 @@ class Focus:
             if watch is not None and watch():
                 return
 
-    def _anneal(self, table: Table, near: NDArray[np.int64], clock: Clock, seed: int, annealing: Annealing) -> None:
-        """Anneal the parts `near` as one group; nothing else moves."""
-        groups, k = table.groups, len(table.limits.lo)
-        groups.group_of[:] = 1
-        groups.group_of[near] = 0
-        groups.order[: len(near)] = near
-        groups.members[:] = np.argsort(table.board.labels, kind="stable")
-        groups.first[0] = 0
-        groups.first[1:] = np.cumsum(np.bincount(table.board.labels, minlength=k))
-        nodes = int(table.board.sizes[near].sum())
-        groups.group_first[:2] = 0, nodes
-        groups.edge_first[0] = 0
-        groups.chunk[:2] = 0, len(near)
+    def _anneal(
+        self, table: Table, near: NDArray[np.int64], clock: Clock, seed: int, annealing: Annealing
+    ) -> tuple[int, int]:
+        """Anneal the parts `near` as one group, nothing else moves; return the change in violation and in cost."""
         scale = table.scale()
-        steps = max(50, nodes * self.steps_per_node // self.rounds)
         streams = np.random.SeedSequence([seed, 77]).generate_state(self.rounds, np.uint64)
+        violation, cost = 0, 0
         for r in range(self.rounds):
-            table.anneal(0, streams[r], steps, annealing.pace(r / self.rounds, scale))
+            nodes = table.gather(near)
+            steps = max(50, nodes * self.steps_per_node // self.rounds)
+            table.anneal(0, streams[r], steps, annealing.pace(r / self.rounds, scale), table.journal(nodes))
             table.new_marks(steps)
             clock.tick(max(1, int(table.out[0, 2])))
+            cost, violation = cost + int(table.out[0, 0]), violation + int(table.out[0, 3])
+        return violation, cost
 
 
 def _broken_parts(table: Table) -> NDArray[np.int64]:
@@ -115,15 +109,13 @@ def _broken_parts(table: Table) -> NDArray[np.int64]:
 def _around(table: Table, part: int, wanted: int) -> NDArray[np.int64]:
     """Return `part` and the parts nearest to it by borders crossed, at least `wanted` where there are so many."""
     labels, csr = table.board.labels, table.csr
-    rows = np.repeat(labels, np.diff(csr.indptr))
-    cols = labels[csr.indices]
-    cut = rows != cols
-    rows, cols = rows[cut], cols[cut]
     inside = np.zeros(len(table.limits.lo), dtype=bool)
     inside[part] = True
     while inside.sum() < wanted:
-        more = cols[inside[rows] & ~inside[cols]]
-        if not len(more):
+        nodes = np.flatnonzero(inside[labels])
+        ends = np.concatenate([csr.indices[csr.indptr[u] : csr.indptr[u + 1]] for u in nodes.tolist()])
+        before = inside.sum()
+        inside[labels[ends]] = True
+        if inside.sum() == before:
             break
-        inside[more] = True
     return np.flatnonzero(inside)

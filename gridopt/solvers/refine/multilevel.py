@@ -52,9 +52,7 @@ class Multilevel:
         """Whether parts have so many nodes that coarsening pays."""
         return piece.n_nodes > 2 * self.nodes_per_part * piece.n_parts
 
-    def __call__(
-        self, piece: Piece, clock: Clock, seed: int, watch: Callable[[], bool] | None = None
-    ) -> Best | None:
+    def __call__(self, piece: Piece, clock: Clock, seed: int, watch: Callable[[], bool] | None = None) -> Best | None:
         """Return the best plan of the piece found until the clock expires; None where none is contiguous."""
         pieces, clusters = [piece], []
         while self.pays(pieces[-1]):
