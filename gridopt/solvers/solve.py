@@ -39,9 +39,9 @@ __all__ = ["EFFORTS", "solve"]
 logger = logging.getLogger(__name__)
 
 EFFORTS: Mapping[str, Effort] = {
-    "fast": Effort(steps_per_node=2_000, annealing=Annealing(hot=0.35)),
+    "fast": Effort(steps_per_node=2_000),
     "balanced": Effort(),
-    "thorough": Effort(steps_per_node=200_000, annealing=Annealing(hot=0.6)),
+    "thorough": Effort(steps_per_node=200_000, annealing=Annealing(hot=1.3)),
 }
 """What the names of efforts stand for."""
 

@@ -119,12 +119,13 @@ class Table:
             quantiles(), group, seed, self.stamp, steps, pace, NO_JOURNAL if journal is None else journal, self.out,
         )  # fmt: skip
 
-    def gather(self, parts: NDArray[np.int64]) -> int:
-        """Make `parts` (ascending) the one group; return how many nodes they have."""
+    def gather(self, parts: NDArray[np.int64], nodes: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Make `parts` (ascending) the one group; return their nodes. Give those where they are known."""
         board, groups = self.board, self.groups
         inside = np.zeros(len(board.sizes), dtype=bool)
         inside[parts] = True
-        nodes = np.flatnonzero(inside[board.labels])
+        if nodes is None:
+            nodes = np.flatnonzero(inside[board.labels])
         nodes = nodes[np.argsort(board.labels[nodes], kind="stable")]
         groups.group_of[:] = np.where(inside, 0, 1)
         groups.order[: len(parts)] = parts
@@ -134,7 +135,7 @@ class Table:
         groups.group_first[:2] = 0, len(nodes)
         groups.edge_first[0] = 0
         groups.chunk[:2] = 0, len(parts)
-        return len(nodes)
+        return nodes
 
     def journal(self, nodes: int) -> NDArray[np.int32]:
         """Return room for the moves a search of so many nodes makes after its best state."""

@@ -1,4 +1,4 @@
-"""Coarsening: a piece -> a smaller piece whose nodes are connected clusters of its nodes; every plan of it is one here."""
+"""Coarsening: a piece -> a smaller piece, its nodes connected clusters of nodes; every plan of it is one of the first."""
 
 from __future__ import annotations
 

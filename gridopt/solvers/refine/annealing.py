@@ -16,6 +16,9 @@ from gridopt.solvers.table import Table
 
 __all__ = ["Annealing", "Best"]
 
+MOST_GROUPS = 256
+SLICE_SECONDS, SLICE_SECONDS_PER_NODE = 0.25, 1.5e-6
+"""Length of a round at most, where time is limited: each costs some passes over all nodes."""
 FIRM = 1e6
 """Price of a millionth of violation, in typical changes, once limits are hard."""
 
@@ -76,7 +79,7 @@ class Annealing:
     hot: float = 0.9
     cold: float = 0.2
     give: float = 0.2
-    firm: float = 300.0
+    firm: float = 100.0
     hard_from: float = 0.99
     bend: float = 3.0
     swell: float = 5e-6
@@ -90,19 +93,19 @@ class Annealing:
     def n_groups(self, n: int, k: int) -> int:
         """Return how many groups a piece of `n` nodes and `k` parts is annealed in; never depends on the workers."""
         fewest = 2 if n >= self.nodes_per_group // 4 else 1
-        return int(max(1, min(64, max(fewest, n // self.nodes_per_group), k // 12)))
+        return int(max(1, min(MOST_GROUPS, max(fewest, n // self.nodes_per_group), k // 12)))
 
     def suited_to(self, piece: Piece) -> Annealing:
         """
         Return the same for the limits of a piece: without chains where they are wide, since single moves are quicker;
-        with a price that rises sooner, and less, where they are narrow.
+        with a price that rises sooner where they are narrow.
         """
         load = piece.workload
         some = (load > 0).any(axis=1)
         typical = np.median(load[some], axis=0) if some.any() else np.zeros(load.shape[1])
         width = np.median(piece.hi - piece.lo, axis=0)
         if (width < typical).any():
-            return replace(self, firm=self.firm / 3, bend=self.bend - 1)
+            return replace(self, bend=self.bend - 1)
         return self if piece.n_nodes < self.few_nodes * piece.n_parts else replace(self, longest=1)
 
     def heat(self, fraction: float) -> float:
@@ -141,9 +144,9 @@ class Annealing:
         if k < 2 or not len(table.csr.indices):
             return
         scale = table.scale()
-        speed, round_number = 1e6, 0
+        speed, around, round_number = 1e6, 0.0, 0
         while not clock.expired():
-            fraction = clock.fraction()
+            fraction, entered = clock.fraction(), clock.seconds()
             pace = self.pace(fraction, scale)
             group_parts(
                 table.csr,
@@ -153,7 +156,7 @@ class Annealing:
                 (round_number * 7919 + seed) % k,
                 *table.groups,
             )
-            steps = self._round_steps(n, clock, speed)
+            steps = self._round_steps(n, clock, speed, around)
             first = table.groups.group_first
             quota = [max(1, int(steps * (first[g + 1] - first[g]) // n)) for g in range(table.n_groups)]
             streams = (
@@ -163,20 +166,28 @@ class Annealing:
             _anneal_groups(table, quota, streams, pace, pool)
             done = max(int(table.out[:, 2].sum()), n // 4, 1)
             clock.tick(done)
-            speed = 0.5 * speed + 0.5 * done / max(1e-6, clock.seconds() - began)
+            spent = clock.seconds() - began
+            speed = 0.5 * speed + 0.5 * done / max(1e-6, spent)
             best.offer(table.board.labels, *table.price(), clock)
+            around = clock.seconds() - entered - spent
             round_number += 1
             if watch is not None and watch():
                 return
 
-    def _round_steps(self, n: int, clock: Clock, speed: float) -> int:
-        """Steps of the next round: a fixed share of a budget of steps, or of what the time left allows."""
+    def _round_steps(self, n: int, clock: Clock, speed: float, around: float) -> int:
+        """
+        Steps of the next round: a fixed share of a budget of steps, or of what the time left allows.
+
+        `around` is what a round takes beside its steps, in seconds.
+        """
         most = clock.most_steps()
         by_steps = max(1000, min(20 * n, (most or 0) // self.rounds)) if most is not None else 20 * n
         if clock.budget.seconds is None:
             left = clock.steps_left()
             return max(1, by_steps if left is None else min(by_steps, left))
-        slice_seconds = min(max(0.002, clock.budget.seconds / self.rounds), 0.25, max(1e-3, clock.seconds_left()))
+        longest = max(SLICE_SECONDS, SLICE_SECONDS_PER_NODE * n)
+        slice_seconds = min(max(0.002, clock.budget.seconds / self.rounds), longest)
+        slice_seconds = max(1e-3, min(max(slice_seconds, 4 * around), clock.seconds_left() - around))
         return max(200, min(by_steps, int(speed * slice_seconds)))
 
 

@@ -59,13 +59,16 @@ class Focus:
             return
         wanted, failures, attempt = float(self.least_parts), 0, 0
         violation, cost = table.price()
+        scale = table.scale()
         while not clock.expired() and failures < self.tries:
             bad = _broken_parts(table)
             if not len(bad):
                 return
             near = _around(table, int(bad[attempt % len(bad)]), min(k, int(wanted)))
             hot, give = self.moods[(attempt // max(1, len(bad))) % len(self.moods)]
-            change = self._anneal(table, near, clock, seed + attempt, replace(self.annealing, hot=hot, give=give))
+            change = self._anneal(
+                table, near, clock, seed + attempt, replace(self.annealing, hot=hot, give=give), scale
+            )
             violation, cost = violation + change[0], cost + change[1]
             if change < (0, 0):
                 best.offer(table.board.labels, violation, cost, clock)
@@ -79,16 +82,15 @@ class Focus:
                 return
 
     def _anneal(
-        self, table: Table, near: NDArray[np.int64], clock: Clock, seed: int, annealing: Annealing
+        self, table: Table, near: NDArray[np.int64], clock: Clock, seed: int, annealing: Annealing, scale: float
     ) -> tuple[int, int]:
         """Anneal the parts `near` as one group, nothing else moves; return the change in violation and in cost."""
-        scale = table.scale()
         streams = np.random.SeedSequence([seed, 77]).generate_state(self.rounds, np.uint64)
-        violation, cost = 0, 0
+        violation, cost, nodes = 0, 0, None
         for r in range(self.rounds):
-            nodes = table.gather(near)
-            steps = max(50, nodes * self.steps_per_node // self.rounds)
-            table.anneal(0, streams[r], steps, annealing.pace(r / self.rounds, scale), table.journal(nodes))
+            nodes = table.gather(near, nodes)
+            steps = max(50, len(nodes) * self.steps_per_node // self.rounds)
+            table.anneal(0, streams[r], steps, annealing.pace(r / self.rounds, scale), table.journal(len(nodes)))
             table.new_marks(steps)
             clock.tick(max(1, int(table.out[0, 2])))
             cost, violation = cost + int(table.out[0, 0]), violation + int(table.out[0, 3])
