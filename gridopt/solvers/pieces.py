@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.construct.bisection import Bisection
 from gridopt.solvers.construct.mending import Mending
+from gridopt.solvers.decompose.pendants import join_pendants
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.refine.focus import Focus
@@ -97,6 +98,29 @@ def solve_piece(
     watch : callable, optional
         Looked at between rounds with the clock and the best plan; True stops the search.
     """
+    joined = join_pendants(piece) if piece.n_parts > 1 else None
+    if joined is not None and joined[0].n_nodes >= piece.n_parts:
+        small, cluster = joined
+        begin = None
+        if start is not None:
+            begin = np.empty(small.n_nodes, dtype=np.int32)
+            begin[cluster[::-1]] = start[::-1]
+        found = _search(small, budget, seed, effort, begin, pool, watch, workers)
+        return found if found.labels is None else replace(found, labels=found.labels[cluster])
+    return _search(piece, budget, seed, effort, start, pool, watch, workers)
+
+
+def _search(
+    piece: Piece,
+    budget: Budget,
+    seed: int,
+    effort: Effort,
+    start: NDArray[np.int32] | None,
+    pool: Executor | None,
+    watch: Callable[[Clock, Best], bool] | None,
+    workers: int,
+) -> Outcome:
+    """Search a piece without pendants."""
     stall = effort.steps_per_node * piece.n_nodes
     clock = Budget(budget.seconds, budget.steps, stall).start()
     labels = None if start is None else Mending(start)(piece, seed)
