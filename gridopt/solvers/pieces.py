@@ -14,7 +14,7 @@ from gridopt.solvers.construct.bisection import Bisection
 from gridopt.solvers.construct.mending import Mending
 from gridopt.solvers.decompose.pendants import join_pendants
 from gridopt.solvers.piece import Piece
-from gridopt.solvers.refine.annealing import Annealing, Best
+from gridopt.solvers.refine.annealing import Annealing, Best, has_narrow_limits
 from gridopt.solvers.refine.focus import Focus
 from gridopt.solvers.refine.multilevel import Multilevel
 from gridopt.solvers.refine.restarts import STEPS_PER_SECOND, Restarts
@@ -38,8 +38,8 @@ class Effort:
         The main search.
     steps_per_node : int
         The search of a piece ends by itself after so many steps for each of its nodes.
-    first_share : float
-        Share of a budget the first annealing takes; the rest mends limits or polishes.
+    first_share, narrow_share : float
+        Share of a budget the first annealing takes, and where limits are narrow; the rest mends limits or polishes.
     steps_per_start, most_starts : int
         Where parts have many nodes: steps for each node worth another start, and how many starts at most.
     small : int
@@ -51,6 +51,7 @@ class Effort:
     annealing: Annealing = Annealing()  # noqa: RUF009
     steps_per_node: int = 20_000
     first_share: float = 0.9
+    narrow_share: float = 0.7
     steps_per_start: int = 1_000
     most_starts: int = 12
     small: int = 400
@@ -130,7 +131,8 @@ def _search(
     if labels is None:
         return Outcome(None, 0, 0, [], 0)
     annealing = effort.annealing.suited_to(piece)
-    effort = replace(effort, annealing=annealing)
+    share = effort.narrow_share if has_narrow_limits(piece) else effort.first_share
+    effort = replace(effort, annealing=annealing, first_share=share)
     table = Table(piece, labels, annealing.n_groups(piece.n_nodes, piece.n_parts))
     best = Best(np.array(labels), *table.price())
     best.trace.append((0, clock.seconds(), best.cost, best.violation))
