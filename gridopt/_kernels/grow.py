@@ -70,7 +70,8 @@ def grow(csr, mass, share, labels, heads, tails, heap, keys, nodes, following):
         keys[p] = 0.0
         heads[p] = -1
         tails[p] = -1
-    used, free = 0, 0
+    none = np.int64(0)  # a literal 0 would compile the helpers once more
+    used, free = none, none
     for u in range(n):
         if labels[u] >= 0:
             keys[labels[u]] += mass[u] / share[labels[u]]
@@ -79,7 +80,7 @@ def grow(csr, mass, share, labels, heads, tails, heap, keys, nodes, following):
     for u in range(n):
         if labels[u] >= 0:
             used = push_around(csr, labels, u, np.int64(labels[u]), heads, tails, nodes, following, used)
-    size = 0
+    size = none
     for p in range(k):
         if heads[p] >= 0:
             heap[size] = p
@@ -105,5 +106,5 @@ def grow(csr, mass, share, labels, heads, tails, heap, keys, nodes, following):
             keys[p] += mass[u] / share[p]
             used = push_around(csr, labels, u, p, heads, tails, nodes, following, used)
         if size > 0:
-            sift_down(heap, keys, size, 0)
+            sift_down(heap, keys, size, none)
     return free
