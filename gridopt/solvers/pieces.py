@@ -127,7 +127,7 @@ def _search(
     labels = None if start is None else Mending(start)(piece, seed)
     warm = labels is not None
     if labels is None:
-        labels = Bisection()(piece, seed)
+        labels = Bisection()(piece, seed, pool)
     if labels is None:
         return Outcome(None, 0, 0, [], 0)
     annealing = effort.annealing.suited_to(piece)

@@ -39,26 +39,25 @@ class Table:
 
     def __init__(self, piece: Piece, labels: NDArray[np.int32], n_groups: int = 1) -> None:
         from gridopt._kernels.borders import Borders
+        from gridopt._kernels.chains import LONGEST
         from gridopt._kernels.graph import Csr
         from gridopt._kernels.moves import Limits, Terms
-        from gridopt._kernels.search import LONGEST, Board, Groups, Scratch
+        from gridopt._kernels.search import Board, Groups, Scratch
 
         n, k, a = piece.n_nodes, piece.n_parts, piece.workload.shape[1]
         degree = int(np.diff(piece.indptr).max(initial=0)) + 1
-        i32, i64 = np.int32, np.int64
+        i32, i64, half_edges = np.int32, np.int64, len(piece.indices)
         self.n_groups = n_groups
         self.csr = Csr(_own(piece.indptr), _own(piece.indices), _own(piece.weights))
         self.limits = Limits(
             _own(piece.workload), _own(piece.lo), _own(piece.hi), _own(piece.target), 1e6 / piece.target.astype(float)
         )
         prices = np.array([piece.imbalance_weight, piece.inertia_weight], dtype=i64)
-        home, away = _own(piece.home), _own(piece.away_cost)
-        if not (home >= 0).any():
-            home, away = np.empty(0, i32), np.empty(0, i64)
+        known = slice(None if (piece.home >= 0).any() else 0)
         self.terms = Terms(
             _own(piece.unit_cost),
-            home,
-            away,
+            _own(piece.home[known]),
+            _own(piece.away_cost[known]),
             _own(piece.apart_indptr),
             _own(piece.apart_indices),
             prices,
@@ -75,7 +74,6 @@ class Table:
             np.empty(n_groups + 1, i64),
             np.empty(n_groups + 1, i64),
         )
-        half_edges = len(piece.indices)
         self.borders = Borders(
             np.repeat(np.arange(n, dtype=i32), np.diff(piece.indptr)),
             np.argsort(piece.indices, kind="stable").astype(i32),
