@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -115,7 +116,15 @@ class _View:
         return np.flatnonzero(wanted[self.cluster])
 
     def rows(self, region: int) -> NDArray[np.int64]:
-        return np.flatnonzero(self.problem.nesting.grid_region == region)
+        order, first = self._rows
+        return order[first[region] : first[region + 1]]
+
+    @cached_property
+    def _rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Grids sorted by region, and where each region begins."""
+        nesting = self.problem.nesting
+        counts = np.bincount(nesting.grid_region, minlength=nesting.n_regions)
+        return np.argsort(nesting.grid_region, kind="stable"), np.concatenate([[0], np.cumsum(counts)])
 
     def clusters(self) -> list[NDArray[np.int64]]:
         """Clusters of each region, ascending."""
