@@ -10,13 +10,14 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridopt._validate import nearest_names
-from gridopt.errors import Finding, InputError, InternalError
+from gridopt.errors import Finding, InputError, InternalError, name_ids
 from gridopt.model import Plan, Problem
 from gridopt.model.result import Result, Status, Step, Trace
 from gridopt.rules.check import check
@@ -24,13 +25,14 @@ from gridopt.rules.constraints import broken_limits, total_violation
 from gridopt.rules.objective import cost as cost_of
 from gridopt.rules.verify import labels_from, verify
 from gridopt.solvers.budget import Budget
-from gridopt.solvers.campaign import Campaign, RegionOutcome
+from gridopt.solvers.campaign import Campaign
 from gridopt.solvers.decompose.regions import Regions, decompose
+from gridopt.solvers.outright import RegionOutcome
 from gridopt.solvers.pieces import Effort
 from gridopt.solvers.refine.annealing import Annealing
 from gridopt.solvers.stages import OnProgress
 
-__all__ = ["EFFORTS", "solve"]
+__all__ = ["EFFORTS", "Request", "judge", "order_by_id", "solve", "status_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,18 @@ EFFORTS: Mapping[str, Effort] = {
 }
 """What the names of efforts stand for."""
 
+ABOUT_LIMITS = frozenset(
+    {
+        "heavy-compound",
+        "heavy-unit",
+        "narrow-neck",
+        "no-load-fits",
+        "too-little-workload",
+        "too-many-large-units",
+        "too-much-workload",
+    }
+)
+"""Codes of findings that prove of one region that its limits cannot be kept, not that it has no contiguous plan."""
 DEFAULT_SECONDS = 10.0
 MOST = 2**62
 """Largest seed and number of steps."""
@@ -99,8 +113,11 @@ def solve(
 
     Notes
     -----
-    Each region is split by spanning-tree cuts, then annealed; regions are searched side by side, large ones group of
-    grids by group of grids. A Ctrl-C ends the search with the best plan so far.
+    Regions of up to 64 nodes (compounds are nodes) with parts of some ten nodes are solved outright, by listing every
+    part they could have: proved optimal, or proved to have no plan. Each other region is split by spanning-tree cuts,
+    then annealed; regions are searched side by side, large ones group of grids by group of grids. Where some of several
+    regions have no plan within limits, the result is ``INFEASIBLE``, names them, and has a plan that keeps the limits
+    of the others. A Ctrl-C ends the search with the best plan so far.
 
     Examples
     --------
@@ -112,18 +129,18 @@ def solve(
     (1, [0, 1, 1, 1])
     """
     began = time.perf_counter()
-    request = _Request(seconds, steps, seed, workers, effort, prove)
+    request = Request(seconds, steps, seed, workers, effort, prove)
     request.validate()
     initial = None if start is None else labels_from(problem, start)
     findings = check(problem)
     errors = tuple(f for f in findings if f.severity == "error")
     exceptions = tuple(f for f in findings if f.severity != "error")
-    if errors:
+    if errors and not _worth_a_search(problem, errors):
         return request.result(Status.INFEASIBLE, str(errors[0]), began, {}, exceptions=errors + exceptions)
     from gridopt.solvers.warm import compile
 
     timings = {"compile": compile() + (_load_prover() if prove else 0.0)}
-    order = _order_by_id(problem)
+    order = order_by_id(problem)
     arranged = problem if order is None else problem.reordered(order)
     regions = decompose(arranged)
     if any(f.severity == "error" for f in regions.findings):
@@ -137,7 +154,13 @@ def solve(
     outcomes = campaign.run(initial)
     timings["search"] = campaign.seconds
     told = exceptions + regions.findings
-    return _judge(request, problem, order, regions, campaign, outcomes, told, began, timings)
+    return judge(request, problem, order, regions, campaign.stopped, outcomes, errors, told, began, timings)
+
+
+def _worth_a_search(problem: Problem, errors: tuple[Finding, ...]) -> bool:
+    """Whether a plan may be of use all the same: `errors` are about limits only, and there are several regions."""
+    several = np.bincount(problem.nesting.grid_region, minlength=problem.nesting.n_regions) > 1
+    return several.sum() > 1 and all(f.code in ABOUT_LIMITS for f in errors)
 
 
 def _load_prover() -> float:
@@ -147,7 +170,7 @@ def _load_prover() -> float:
     return time.perf_counter() - began
 
 
-def _order_by_id(problem: Problem) -> NDArray[np.int64] | None:
+def order_by_id(problem: Problem) -> NDArray[np.int64] | None:
     """Order of the units by id, None where they are in that order: the search must not depend on the order of rows."""
     ids = problem.graph.ids
     if (ids[:-1] <= ids[1:]).all():
@@ -180,8 +203,8 @@ def _rows_of_start(problem: Problem, labels: NDArray[np.int32]) -> NDArray[np.in
 
 
 @dataclass(frozen=True)
-class _Request:
-    """What the caller of `solve` asked for."""
+class Request:
+    """What the caller asked for."""
 
     seconds: float | None
     steps: int | None
@@ -189,6 +212,7 @@ class _Request:
     workers: int | None
     effort: str
     prove: bool
+    default_seconds: float | None = DEFAULT_SECONDS
 
     def validate(self) -> None:
         """Refuse what makes no sense."""
@@ -207,7 +231,7 @@ class _Request:
     def budget(self, spent: float) -> Budget:
         """Return the budget of the search, after `spent` seconds of preparation."""
         neither = self.seconds is None and self.steps is None
-        seconds = DEFAULT_SECONDS if neither else None if self.seconds is None else float(self.seconds)
+        seconds = self.default_seconds if neither else None if self.seconds is None else float(self.seconds)
         return Budget(
             None if seconds is None else max(1e-3, seconds - spent), None if self.steps is None else int(self.steps)
         )
@@ -218,18 +242,22 @@ class _Request:
             return int(self.workers)
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
+    def parameters(self) -> dict[str, Any]:
+        """Return what was asked for, for the record."""
+        asked = {name: getattr(self, name) for name in ("seconds", "steps", "workers", "effort", "prove")}
+        if self.seconds is None and self.steps is None:
+            asked["seconds"] = self.default_seconds
+        return asked
+
     def result(self, status: Status, reason: str, began: float, timings: dict[str, float], **found: Any) -> Result:
         """Return a result with everything that is the same whatever was found."""
         timings["total"] = time.perf_counter() - began
-        parameters = {name: getattr(self, name) for name in ("seconds", "steps", "workers", "effort", "prove")}
-        if self.seconds is None and self.steps is None:
-            parameters["seconds"] = DEFAULT_SECONDS
         return Result(
             status=status,
             reason=reason,
             seed=int(self.seed),
-            parameters=parameters,
-            versions=_versions(),
+            parameters=self.parameters(),
+            versions=dict(_versions()),
             timings=timings,
             **found,
         )
@@ -239,6 +267,7 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
+@cache
 def _versions() -> dict[str, str]:
     from gridopt import __version__
 
@@ -248,24 +277,27 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _judge(
-    request: _Request,
+def judge(
+    request: Request,
     problem: Problem,
     order: NDArray[np.int64] | None,
     regions: Regions,
-    campaign: Campaign,
+    stopped: bool,
     outcomes: dict[int, RegionOutcome],
+    errors: tuple[Finding, ...],
     exceptions: tuple[Finding, ...],
     began: float,
     timings: dict[str, float],
 ) -> Result:
     """Stitch the regions, check the plan against the facts, and say truthfully what it is."""
-    refuted = [o for o in outcomes.values() if o.status == "infeasible"]
+    refuted = [o for _, o in sorted(outcomes.items()) if o.status == "infeasible" and not problem.soft]
     without = [r for r, o in outcomes.items() if o.labels is None]
-    if refuted and not problem.soft:
-        found = tuple(_about_region(regions.problem, o.region, "infeasible-region", o.reason) for o in refuted)
-        reason = refuted[0].reason
-        return request.result(Status.INFEASIBLE, reason, began, timings, exceptions=found + exceptions)
+    hopeless = errors
+    if refuted or errors:
+        why = [str(f) for f in errors[:1]] + [o.reason for o in refuted]
+        hopeless += tuple(_about_region(regions.problem, o.region, "infeasible-region", o.reason) for o in refuted)
+        if without or all(o.violation for o in outcomes.values()):
+            return request.result(Status.INFEASIBLE, why[0], began, timings, exceptions=hopeless + exceptions)
     if without:
         cure = "Units fixed to one grid are kept apart by those of another: review the fixed units."
         found = tuple(_about_region(regions.problem, r, "no-contiguous-plan", cure) for r in without)
@@ -285,7 +317,13 @@ def _judge(
     if bound is not None and bound > cost:
         raise InternalError(f"the search proved a cost of at least {bound}, but its own sound plan costs {cost}.")
     proved = proved or bound == cost
-    status, reason = _status(problem, broken, violation, proved, campaign.stopped)
+    status, reason = status_of(problem, broken, violation, proved, stopped)
+    if hopeless:
+        if not broken:
+            raise InternalError(f"a plan keeps all limits, but it was proved that none can: {why[0]}")
+        lost = sum(o.violation > 0 for o in outcomes.values())
+        kept = f"the plan keeps those of {len(outcomes) - lost} of {len(outcomes)} regions"
+        status, reason = Status.INFEASIBLE, f"No plan keeps all limits; {kept}. {why[0]}"
     timings["judge"] = time.perf_counter() - began - sum(timings.values())
     return request.result(
         status,
@@ -296,11 +334,14 @@ def _judge(
         cost=cost,
         bound=bound,
         trace=_trace(regions, outcomes, cost, violation, bound if status is Status.OPTIMAL else None),
-        exceptions=tuple(broken) + _missed_wishes(plan) + exceptions,
+        exceptions=hopeless + tuple(broken) + _missed_wishes(plan) + exceptions,
     )
 
 
-def _status(problem: Problem, broken: list[Finding], violation: int, proved: bool, stopped: bool) -> tuple[Status, str]:
+def status_of(
+    problem: Problem, broken: list[Finding], violation: int, proved: bool, stopped: bool
+) -> tuple[Status, str]:
+    """Return what a plan is worth, and say it."""
     ended = " The search was stopped." if stopped else ""
     if broken:
         return Status.VIOLATED, f"The best plan found breaks {len(broken)} limits or locks; first, {broken[0]}{ended}"
@@ -320,7 +361,9 @@ def _missed_wishes(plan: Plan) -> tuple[Finding, ...]:
 
 
 def _about_region(problem: Problem, region: int, code: str, cure: str) -> Finding:
-    units = np.flatnonzero(problem.nesting.region == region)
+    units, nesting = np.flatnonzero(problem.nesting.region == region), problem.nesting
+    if len(nesting.parents):
+        cure = f"In parent {name_ids(nesting.parents[nesting.region_parent[[region]]])}: {cure}"
     return Finding(code, "error", tuple(problem.graph.ids[units[:5]].tolist()), len(units), None, cure)
 
 
