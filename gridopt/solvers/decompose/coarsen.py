@@ -1,4 +1,4 @@
-"""Coarsening: a piece -> a smaller piece, its nodes connected clusters of nodes; every plan of it is one of the first."""
+"""Coarsening: a piece -> a smaller piece of connected clusters of nodes; every plan of it is one of the first."""
 
 from __future__ import annotations
 
@@ -64,13 +64,12 @@ def _contract(piece: Piece, cluster: NDArray[np.int32], n: int) -> Piece:
     apart_indptr, apart_indices, _ = _edges(
         piece.apart_indptr, piece.apart_indices, np.ones(len(piece.apart_indices), dtype=np.int64), cluster, n
     )
-    has_inertia = bool(piece.inertia_weight) and piece.xy is not None
     moment, spread, xy = piece.moment, piece.spread, piece.xy
-    if has_inertia:
+    if piece.inertia_weight and xy is not None:
         mass = piece.workload[:, 0]
-        moment = piece.xy * mass[:, None] if moment is None else moment
-        spread = mass * (piece.xy**2).sum(axis=1) if spread is None else spread
-        moment, spread, xy = _sum(moment, cluster, n), _sum(spread, cluster, n), piece.xy[first]
+        moment = xy * mass[:, None] if moment is None else moment
+        spread = mass * (xy**2).sum(axis=1) if spread is None else spread
+        moment, spread, xy = _sum(moment, cluster, n), _sum(spread, cluster, n), xy[first]
     return replace(
         piece,
         indptr=indptr,
