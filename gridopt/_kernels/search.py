@@ -169,7 +169,7 @@ def best_step(
                 continue
             if group_of[p] != group:
                 continue
-            v, c, d, f = y, part, p, e
+            v, c, d, f = y, part, p, np.int64(e)
             if not outward:
                 v, c, d, f = z, p, part, np.int64(twin[e])
             if fixed[v] >= 0 or stale[v] == fresh + 1 or sizes[c] == 1:
@@ -289,7 +289,7 @@ def anneal(
         p = np.int64(groups.order[i])
         weigh_parts(lo, hi, per, strain, swell, target, prices, loads, moments, workload, inertia, burden, worth, p, p)
     quick = prices[0] == 0 and prices[1] == 0 and apart_indices.shape[0] == 0
-    cost, made, done = 0, 0, 0
+    cost, made, done = np.int64(0), 0, 0
     miss, least_miss, least_cost, noted = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     state = seed
     for _ in range(steps):
@@ -389,7 +389,7 @@ def anneal(
             journal[noted, 1] = chain[i, 1]
             noted += 1
         if miss < least_miss or (miss == least_miss and cost < least_cost):
-            least_miss, least_cost, noted = miss, cost, 0
+            least_miss, least_cost, noted = miss, cost, np.int64(0)
         if noted > journal.shape[0] - LONGEST:
             break
     if journal.shape[0] > 0:

@@ -51,8 +51,8 @@ class Coarsening:
 
 def _kinds(piece: Piece) -> NDArray[np.int32]:
     """Number nodes that may be joined alike; -1 for those that may not be joined."""
-    _, kind = np.unique(np.column_stack([piece.fixed, piece.home]), axis=0, return_inverse=True)
-    kind = kind.reshape(-1).astype(np.int32)
+    pairs = np.column_stack([piece.fixed, piece.home])
+    kind = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int32)
     kind[np.diff(piece.apart_indptr) > 0] = -1
     return kind
 
