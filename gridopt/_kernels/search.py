@@ -70,6 +70,8 @@ class Pace(NamedTuple):
         Moves in a chain, at most `LONGEST`; 1 for none.
     span : int
         Nodes of a part looked at for the next move of a chain.
+    relief : float
+        Share of the price of violation of the parts it touches that a chain may cost, beside `reach`.
     strain, swell : float
         Price of violation: see `part_strain`; a broken `apart` pair is a miss of a million, without the swell.
     """
@@ -78,6 +80,7 @@ class Pace(NamedTuple):
     reach: float
     longest: int
     span: int
+    relief: float
     strain: float
     swell: float
 
@@ -137,13 +140,14 @@ def price_of_move(
 def best_step(
     indptr, indices, weights, unit_cost, home, away_cost, apart_indptr, apart_indices, lo, hi, per, strain, swell,
     target, prices, workload, inertia, fixed, labels, loads, sizes, moments, burden, worth, group_of, group, gain, twin,
-    seen, stale, queue, at, mark, fresh, part, root, outward, span,
+    seen, stale, queue, at, mark, fresh, part, root, outward, span, room, relief,
 ):  # fmt: skip
     """
     Move that makes up best for too much (`outward`) or too little load of `part`, near `root` of it.
 
-    Looks at moves out of, or into, the first `span` nodes of `part` that a search from `root` meets. Nodes with
-    ``stale`` at `fresh` lie next to one that has moved since gains were brought up to date; at ``fresh + 1`` they have.
+    Looks at moves out of, or into, the first `span` nodes of `part` that a search from `root` meets; only those that
+    cost at most `room`, and `relief` of the violation of a part not touched yet, are taken. Nodes with ``stale`` at
+    `fresh` lie next to one that has moved since gains were brought up to date; at ``fresh + 1`` they have moved.
 
     Returns
     -------
@@ -178,13 +182,14 @@ def best_step(
                 g = local_gain(indptr, indices, weights, unit_cost, home, away_cost, labels, v, c, d)
             else:
                 g = gain[f]
-            if quick and -g - burden[c] - burden[d] >= best:
+            spare = room + relief * burden[d if outward else c]
+            if quick and (-g > spare or -g - burden[c] - burden[d] >= best):
                 continue
             whole, over = price_of_move(
                 apart_indptr, apart_indices, lo, hi, per, strain, swell, target, prices, labels, loads, moments,
                 workload, inertia, burden, worth, v, c, d,
             )  # fmt: skip
-            if whole - g + over < best:
+            if whole - g <= spare and whole - g + over < best:
                 best_v, best_d, best_extra, best_over = v, d, whole - g, over
                 best = best_extra + over
     return best_v, best_d, best_extra, best_over
@@ -277,7 +282,7 @@ def anneal(
     workload, lo, hi, target, per = limits.workload, limits.lo, limits.hi, limits.target, limits.per
     unit_cost, home, away_cost, prices = terms.unit_cost, terms.home, terms.away_cost, terms.prices
     apart_indptr, apart_indices, inertia = terms.apart_indptr, terms.apart_indices, terms.inertia
-    heat, reach, longest, span, strain, swell = pace
+    heat, reach, longest, span, relief, strain, swell = pace
     source, twin, listed, place = borders.source, borders.twin, borders.listed, borders.place
     gain, pull, burden, worth = borders.gain, borders.pull, scratch.burden, scratch.worth
     seen, stale, owner, queue = scratch.seen, scratch.stale, scratch.owner, scratch.queue
@@ -311,7 +316,8 @@ def anneal(
         )  # fmt: skip
         extra = whole - gain[e]
         total = extra + over
-        if total > worst and (longest == 1 or over <= 0.0 or extra > worst + reach):
+        room = worst + reach + relief * (burden[a] + burden[b])
+        if total > worst and (longest == 1 or over <= 0.0 or extra > room):
             continue
         stamp += MARKS
         chain[0, 0], chain[0, 1], chain[0, 2] = u, a, b
@@ -330,7 +336,7 @@ def anneal(
                     indptr, indices, weights, unit_cost, home, away_cost, apart_indptr, apart_indices, lo, hi, per,
                     strain, swell, target, prices, workload, inertia, fixed, labels, loads, sizes, moments, burden,
                     worth, group_of, group, gain, twin, seen, stale, queue, at, stamp + n_moves, stamp, part, root,
-                    heavy, span,
+                    heavy, span, room - extra, relief,
                 )  # fmt: skip
                 if u < 0:
                     break

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.construct.bisection import Bisection
 from gridopt.solvers.construct.mending import Mending
+from gridopt.solvers.decompose.pendants import join_pendants
 from gridopt.solvers.piece import Piece
-from gridopt.solvers.refine.annealing import Annealing, Best
+from gridopt.solvers.refine.annealing import Annealing, Best, has_narrow_limits
 from gridopt.solvers.refine.focus import Focus
 from gridopt.solvers.refine.multilevel import Multilevel
 from gridopt.solvers.refine.restarts import STEPS_PER_SECOND, Restarts
@@ -37,8 +38,8 @@ class Effort:
         The main search.
     steps_per_node : int
         The search of a piece ends by itself after so many steps for each of its nodes.
-    first_share : float
-        Share of a budget the first annealing takes; the rest mends limits or polishes.
+    first_share, narrow_share : float
+        Share of a budget the first annealing takes, and where limits are narrow; the rest mends limits or polishes.
     steps_per_start, most_starts : int
         Where parts have many nodes: steps for each node worth another start, and how many starts at most.
     small : int
@@ -50,6 +51,7 @@ class Effort:
     annealing: Annealing = Annealing()  # noqa: RUF009
     steps_per_node: int = 20_000
     first_share: float = 0.9
+    narrow_share: float = 0.7
     steps_per_start: int = 1_000
     most_starts: int = 12
     small: int = 400
@@ -97,6 +99,29 @@ def solve_piece(
     watch : callable, optional
         Looked at between rounds with the clock and the best plan; True stops the search.
     """
+    joined = join_pendants(piece) if piece.n_parts > 1 else None
+    if joined is not None and joined[0].n_nodes >= piece.n_parts:
+        small, cluster = joined
+        begin = None
+        if start is not None:
+            begin = np.empty(small.n_nodes, dtype=np.int32)
+            begin[cluster[::-1]] = start[::-1]
+        found = _search(small, budget, seed, effort, begin, pool, watch, workers)
+        return found if found.labels is None else replace(found, labels=found.labels[cluster])
+    return _search(piece, budget, seed, effort, start, pool, watch, workers)
+
+
+def _search(
+    piece: Piece,
+    budget: Budget,
+    seed: int,
+    effort: Effort,
+    start: NDArray[np.int32] | None,
+    pool: Executor | None,
+    watch: Callable[[Clock, Best], bool] | None,
+    workers: int,
+) -> Outcome:
+    """Search a piece without pendants."""
     stall = effort.steps_per_node * piece.n_nodes
     clock = Budget(budget.seconds, budget.steps, stall).start()
     labels = None if start is None else Mending(start)(piece, seed)
@@ -106,7 +131,8 @@ def solve_piece(
     if labels is None:
         return Outcome(None, 0, 0, [], 0)
     annealing = effort.annealing.suited_to(piece)
-    effort = replace(effort, annealing=annealing)
+    share = effort.narrow_share if has_narrow_limits(piece) else effort.first_share
+    effort = replace(effort, annealing=annealing, first_share=share)
     table = Table(piece, labels, annealing.n_groups(piece.n_nodes, piece.n_parts))
     best = Best(np.array(labels), *table.price())
     best.trace.append((0, clock.seconds(), best.cost, best.violation))

@@ -1,4 +1,4 @@
-"""Coarsening: a piece -> a smaller piece of connected clusters of nodes; every plan of it is one of the first."""
+"""Coarsening: a piece -> a smaller piece whose nodes are connected clusters; every plan of it is one of the first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy import sparse
 from gridopt.solvers.construct.cores import masses
 from gridopt.solvers.piece import Piece
 
-__all__ = ["Coarsening"]
+__all__ = ["Coarsening", "contract_piece", "kinds"]
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,24 @@ class Coarsening:
         cluster, order, count = (np.empty(n, dtype=np.int32) for _ in range(3))
         csr = Csr(piece.indptr, piece.indices, piece.weights)
         n_clusters = cluster_nodes(
-            csr, load, float(self.share * share.min()), self.most_nodes, _kinds(piece), order, cluster, np.empty(n),
+            csr, load, float(self.share * share.min()), self.most_nodes, kinds(piece), order, cluster, np.empty(n),
             count, np.random.SeedSequence([seed, 31]).generate_state(1, np.uint64)[0],
         )  # fmt: skip
-        return _contract(piece, cluster, int(n_clusters)), cluster
+        return contract_piece(piece, cluster, int(n_clusters)), cluster
 
 
-def _kinds(piece: Piece) -> NDArray[np.int32]:
+def kinds(piece: Piece) -> NDArray[np.int32]:
     """Number nodes that may be joined alike; -1 for those that may not be joined."""
+    if not ((piece.fixed >= 0).any() or (piece.home >= 0).any() or len(piece.apart_indices)):
+        return np.zeros(piece.n_nodes, dtype=np.int32)
     pairs = np.column_stack([piece.fixed, piece.home])
     kind = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int32)
     kind[np.diff(piece.apart_indptr) > 0] = -1
     return kind
 
 
-def _contract(piece: Piece, cluster: NDArray[np.int32], n: int) -> Piece:
+def contract_piece(piece: Piece, cluster: NDArray[np.int32], n: int) -> Piece:
+    """Return the piece whose nodes are the `n` clusters; its plans cost what they cost here."""
     first = np.empty(n, dtype=np.int64)
     first[cluster[::-1]] = np.arange(piece.n_nodes)[::-1]
     indptr, indices, weights = _edges(piece.indptr, piece.indices, piece.weights, cluster, n)

@@ -14,7 +14,7 @@ from gridopt.solvers.budget import Clock
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.table import Table
 
-__all__ = ["Annealing", "Best"]
+__all__ = ["Annealing", "Best", "has_narrow_limits"]
 
 MOST_GROUPS = 256
 SLICE_SECONDS, SLICE_SECONDS_PER_NODE = 0.25, 1.5e-6
@@ -65,6 +65,8 @@ class Annealing:
         How much more a miss costs the larger it is: ``1 + swell x`` times for ``x`` millionths of the target.
     longest, span : int
         Moves in a chain, and nodes looked at for each of them.
+    relief : float
+        Share of the price of violation that a chain may cost: with 0 few plans are paid for, and some violation stays.
     chains_from : float
         Price of one per cent of violation, in temperatures, from which on chains are tried; single moves do before.
     few_nodes : int
@@ -85,6 +87,7 @@ class Annealing:
     swell: float = 5e-6
     longest: int = 3
     span: int = 24
+    relief: float = 0.0
     chains_from: float = 10.0
     few_nodes: int = 16
     nodes_per_group: int = 4000
@@ -100,11 +103,7 @@ class Annealing:
         Return the same for the limits of a piece: without chains where they are wide, since single moves are quicker;
         with a price that rises sooner where they are narrow.
         """
-        load = piece.workload
-        some = (load > 0).any(axis=1)
-        typical = np.median(load[some], axis=0) if some.any() else np.zeros(load.shape[1])
-        width = np.median(piece.hi - piece.lo, axis=0)
-        if (width < typical).any():
+        if has_narrow_limits(piece):
             return replace(self, bend=self.bend - 1)
         return self if piece.n_nodes < self.few_nodes * piece.n_parts else replace(self, longest=1)
 
@@ -126,7 +125,7 @@ class Annealing:
         heat, strain = self.heat(fraction), self.strain(fraction)
         priced = strain * 10_000 >= self.chains_from * heat
         longest = self.longest if priced else 1
-        return Pace(scale * heat, scale * heat, longest, self.span, scale * strain, self.swell)
+        return Pace(scale * heat, scale * heat, longest, self.span, self.relief, scale * strain, self.swell)
 
     def __call__(
         self,
@@ -189,6 +188,14 @@ class Annealing:
         slice_seconds = min(max(0.002, clock.budget.seconds / self.rounds), longest)
         slice_seconds = max(1e-3, min(max(slice_seconds, 4 * around), clock.seconds_left() - around))
         return max(200, min(by_steps, int(speed * slice_seconds)))
+
+
+def has_narrow_limits(piece: Piece) -> bool:
+    """Whether the limits of a typical part are closer together than the load of a typical node."""
+    load = piece.workload
+    some = (load > 0).any(axis=1)
+    typical = np.median(load[some], axis=0) if some.any() else np.zeros(load.shape[1])
+    return bool((np.median(piece.hi - piece.lo, axis=0) < typical).any())
 
 
 def _anneal_groups(table: Table, quota: list[int], streams: NDArray[Any], pace: Any, pool: Executor | None) -> None:

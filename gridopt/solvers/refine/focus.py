@@ -42,7 +42,7 @@ class Focus:
         Annealings that may fail in a row before the search ends.
     """
 
-    annealing: Annealing = Annealing(hot=0.5, cold=0.2, give=1.0, firm=100.0, bend=1.0, chains_from=0.0)  # noqa: RUF009
+    annealing: Annealing = Annealing(hot=0.5, cold=0.2, firm=100.0, bend=1.0, relief=1.0, chains_from=0.0)  # noqa: RUF009
     moods: tuple[tuple[float, float], ...] = ((0.5, 3.0), (1.0, 0.3), (2.0, 0.05))
     least_parts: int = 4
     growth: float = 1.5

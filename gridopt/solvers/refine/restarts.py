@@ -1,23 +1,21 @@
-"""Restarts: a small piece annealed again and again from new constructions, each in one kernel call."""
+"""Restarts: a small piece annealed again and again from new constructions, round by round."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gridopt.solvers.budget import Clock
 from gridopt.solvers.construct.bisection import Bisection
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.refine.annealing import Annealing, Best
-from gridopt.solvers.table import NO_JOURNAL, Table, quantiles
+from gridopt.solvers.table import Table
 
 __all__ = ["Restarts"]
 
-STEPS_PER_SECOND = 2e6
+STEPS_PER_SECOND = 4e6
 """What a slow core does; so many steps fit what is left of a budget of seconds."""
 
 
@@ -73,40 +71,21 @@ class Restarts:
 
     def _anneal(self, table: Table, clock: Clock, seed: int, best: Best, warmth: float) -> bool:
         """Anneal once; return whether the best plan became better."""
-        from gridopt._kernels.schedule import anneal_rounds
-
-        n, scale = len(table.fixed), table.scale()
-        left = clock.steps_left()
+        n, scale, left = len(table.fixed), table.scale(), clock.steps_left()
         total = n * self.steps_per_node
         total = total if left is None else min(total, left)
         if clock.budget.seconds is not None:
             total = min(total, int(STEPS_PER_SECOND * clock.seconds_left()) + 1)
-        heats, strains = (scale * of_one for of_one in _schedule(self.annealing, self.rounds, warmth))
-        log = np.empty((self.rounds + 1, 4), dtype=np.int64)
-        labels: NDArray[np.int32] = np.empty_like(best.labels)
         steps = max(1, total // self.rounds)
-        state = np.random.SeedSequence([seed, 5]).generate_state(1, np.uint64)[0]
-        began = clock.steps
-        rows, done = anneal_rounds(
-            table.csr, table.limits, table.terms, table.fixed, table.board, table.groups, table.borders,
-            table.scratch, quantiles(), state, table.stamp, steps, heats, strains,
-            self.annealing.longest, self.annealing.span, self.annealing.swell, NO_JOURNAL,
-            labels, table.out, log,
-        )  # fmt: skip
-        table.new_marks((steps + 1) * self.rounds)
-        clock.tick(max(int(done), self.rounds))
-        last = log[rows - 1]
-        if (int(last[2]), int(last[3])) >= (best.violation, best.cost):
-            return False
-        best.labels[:] = labels
-        best.violation, best.cost = int(last[2]), int(last[3])
-        best.trace.append((began + int(last[1]), clock.seconds(), best.cost, best.violation))
-        return True
-
-
-@cache
-def _schedule(annealing: Annealing, rounds: int, warmth: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Temperature and price of violation of each round, for edges of mean weight 1."""
-    fractions = [r / rounds for r in range(rounds)]
-    heats = np.array([annealing.cold + (annealing.heat(f) - annealing.cold) * warmth for f in fractions])
-    return heats, np.array([annealing.strain(f) for f in fractions])
+        streams = np.random.SeedSequence([seed, 5]).generate_state(self.rounds, np.uint64)
+        cold, hot = self.annealing.cold, self.annealing.hot
+        annealing = replace(self.annealing, hot=cold + (hot - cold) * warmth)
+        everything, nodes = np.arange(len(table.limits.lo)), np.arange(n)
+        improved = False
+        for r in range(self.rounds):
+            table.gather(everything, nodes)
+            table.anneal(0, streams[r], steps, annealing.pace(r / self.rounds, scale))
+            table.new_marks(steps)
+            clock.tick(max(int(table.out[0, 2]), 1))
+            improved |= best.offer(table.board.labels, *table.price(), clock)
+        return improved
