@@ -44,6 +44,7 @@ _HOME = {
     "read_plan": "gridopt.io.plan_file",
     "save_plan": "gridopt.workflow.plan_files",
     "solve": "gridopt.solvers.solve",
+    "solve_many": "gridopt.solvers.many",
     "summary": "gridopt.rules.metrics",
     "to_grids": "gridopt.workflow.grids",
     "verify": "gridopt.rules.verify",

@@ -99,7 +99,8 @@ def random_piece(seed: int, n: int | None = None, k: int | None = None, attribut
     """
     A random connected piece: a path-like tree with some more edges, lognormal workload with zeros, limits of ±20 %.
 
-    `terms` may switch on ``fixed``, ``apart``, ``unit_cost``, ``home``; give ``imbalance_weight``, ``inertia_weight``.
+    `terms` may switch on ``fixed``, ``apart``, ``unit_cost``, ``home``; give ``imbalance_weight``, ``inertia_weight``,
+    and ``unequal``, how many times the lightest target the heaviest may be.
     """
     from gridopt.solvers.piece import Piece
 
@@ -121,7 +122,9 @@ def random_piece(seed: int, n: int | None = None, k: int | None = None, attribut
         [[int(draw.lognormvariate(3, 0.8)) * (draw.random() < 0.9) for _ in range(attributes)] for _ in range(n)]
     )
     load[0] += 1
-    target = np.maximum(1, np.rint(np.tile(load.sum(axis=0) / k, (k, 1)))).astype(np.int64)
+    most = terms.get("unequal", 1)
+    share = np.array([random.Random(f"{seed} {p}").uniform(1, most) if most > 1 else 1.0 for p in range(k)])
+    target = np.maximum(1, np.rint(np.outer(share, load.sum(axis=0)) / share.sum())).astype(np.int64)
     apart = sorted({tuple(sorted(draw.sample(range(n), 2))) for _ in range(2)}) if terms.get("apart") and n > 1 else []
     conflicts = [sorted([v for u, v in apart if u == x] + [u for u, v in apart if v == x]) for x in range(n)]
     fixed = np.full(n, -1, dtype=np.int32)

@@ -100,7 +100,7 @@ def follow(
         x = indices[e]
         p = labels[x]
         if x == u:
-            back = e
+            back = np.int64(e)
         elif p == m:
             own += weights[e]
         elif place[e] >= 0:

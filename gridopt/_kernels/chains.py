@@ -100,7 +100,7 @@ def best_step(
                 continue
             if group_of[p] != group:
                 continue
-            v, c, d, f = y, part, p, e
+            v, c, d, f = y, part, p, np.int64(e)
             if not outward:
                 v, c, d, f = z, p, part, np.int64(twin[e])
             if fixed[v] >= 0 or stale[v] == fresh + 1 or sizes[c] == 1:

@@ -168,11 +168,10 @@ def pack(web, near, load, room, group, gain, first, stride, most, part, power):
         stamp = first + i
         root = stamp * stride % n
         i += 1
-        work += 1
         if room[root] < 0:
             continue
         count, total = reach(web, near, load, root, room[root], stamp)
-        work += count
+        work += 1 + count
         spare = total - room[root]
         if spare <= 0:
             continue

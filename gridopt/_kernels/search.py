@@ -107,8 +107,8 @@ class Scratch(NamedTuple):
 def propose(
     indptr, indices, weights, unit_cost, home, away_cost, apart_indptr, apart_indices, lo, hi, per, target, prices,
     workload, inertia, fixed, labels, loads, sizes, moments, burden, worth, group_of, group, source, twin, listed,
-    place, gain, pull, base, seen, stale, owner, queue, at, nodes, parent, pending, chain, quantiles, count, state, stamp,
-    steps, heat, reach, longest, span, relief, strain, swell, journal,
+    place, gain, pull, base, seen, stale, owner, queue, at, nodes, parent, pending, chain, quantiles, count, state,
+    stamp, steps, heat, reach, longest, span, relief, strain, swell, journal,
 ):  # fmt: skip
     """
     The proposals of `anneal`, the bundles unpacked: reading a bundle over and over again costs a third of the time.

@@ -68,7 +68,8 @@ class Result:
     reason : str
         One sentence for people.
     plan : Plan or None
-        The best plan, None for ``INFEASIBLE`` and ``NO_PLAN``.
+        The best plan, None for ``NO_PLAN``; for ``INFEASIBLE`` only where several regions are searched and some of them
+        have a sound plan.
     cost : int or None
         Objective of the plan.
     bound : int or None

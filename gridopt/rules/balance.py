@@ -85,21 +85,20 @@ def least_imbalance(problem: Problem, thorough: bool = True) -> float:
 def _of_loads(work: NDArray[np.int64], targets: NDArray[np.float64], sums: bool) -> Fraction:
     """Bound by the workloads of one region alone."""
     total, k = int(work.sum()), len(targets)
-    largest, in_all = Fraction(float(targets.max())), sum((Fraction(float(t)) for t in targets), Fraction(0))
-    found = [abs(total / in_all - 1)]
+    largest, alike = Fraction(float(targets.max())), bool((targets == targets[0]).all())
+    in_all = largest * k if alike else sum((Fraction(t) for t in targets.tolist()), Fraction(0))
     heavy = np.sort(work)[::-1]
-    for j in range(4):
-        if j * k < len(heavy):
-            found.append(int(heavy[j * k - j : j * k + 1].sum()) / largest - 1)
-    alike = len(np.unique(targets)) == 1
+    most = max(int(heavy[j * k - j : j * k + 1].sum()) for j in range(4) if j * k < len(heavy))
+    found = [abs(total / in_all - 1)]
     if alike:
         below, above = _around(work, Fraction(total, k), sums)
-        found += [1 - below / largest, above / largest - 1]
+        found.append(1 - below / largest)
+        most = max(most, above)
     elif k <= MOST_REGIONS:
         for target in np.unique(targets).tolist():
             below, above = _around(work, Fraction(target), sums)
             found.append(min(1 - below / Fraction(target), above / Fraction(target) - 1))
-    return max(found)
+    return max(*found, most / largest - 1)
 
 
 def _around(work: NDArray[np.int64], mean: Fraction, sums: bool) -> tuple[int, int]:

@@ -134,7 +134,15 @@ class View:
 
     def rows(self, region: int) -> NDArray[np.int64]:
         """Grids of a region."""
-        return np.flatnonzero(self.problem.nesting.grid_region == region)
+        order, first = self._rows
+        return order[first[region] : first[region + 1]]
+
+    @cached_property
+    def _rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Grids sorted by region, and where each region begins."""
+        nesting = self.problem.nesting
+        counts = np.bincount(nesting.grid_region, minlength=nesting.n_regions)
+        return np.argsort(nesting.grid_region, kind="stable"), np.concatenate([[0], np.cumsum(counts)])
 
     def clusters(self) -> list[NDArray[np.int64]]:
         """Clusters of each region, ascending."""

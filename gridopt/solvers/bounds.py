@@ -31,8 +31,8 @@ class Packing:
     Parameters
     ----------
     visits : float
-        Nodes to settle for each node of the problem: 25 prove about half, 100 about two thirds of the cut of a good
-        plan of 25 units a grid; a visit takes about 0.4 µs.
+        Nodes to settle for each node that trees begin at: 25 prove about half, 100 about two thirds of the cut of a
+        good plan of 25 units a grid; a visit takes about 0.4 µs.
     fill : float
         Share of the visits that takes all that is left of the prices.
     """
@@ -66,7 +66,7 @@ class CostBounds:
     within: NDArray[np.int64]
 
 
-def cost_bounds(regions: Regions, packing: Packing = Packing()) -> CostBounds:
+def cost_bounds(regions: Regions, packing: Packing = Packing(), only: NDArray[np.int64] | None = None) -> CostBounds:
     """
     Bound the cost of every region from below.
 
@@ -88,6 +88,8 @@ def cost_bounds(regions: Regions, packing: Packing = Packing()) -> CostBounds:
         As decomposed.
     packing : Packing
         How long to pack.
+    only : ndarray of int64, optional
+        The regions to bound; others have bounds of 0. Default: all.
 
     Notes
     -----
@@ -95,17 +97,21 @@ def cost_bounds(regions: Regions, packing: Packing = Packing()) -> CostBounds:
     share of `ROUNDING` is taken off, far more than their sums can be wrong by.
     """
     web = _Edges.of(regions)
+    chosen = np.ones(len(web.hi), dtype=bool)
+    if only is not None:
+        chosen[:] = False
+        chosen[only] = True
     apart = _apart(regions, web)
     heavy = _too_heavy(regions, web) & ~apart
-    units = _unit_costs(regions)
+    units = _unit_costs(regions, chosen)
     locked = _sums(web.group, web.price, apart, len(units))
     forced = locked + _sums(web.group, web.price, heavy, len(units))
     joined = _forests(regions, web, apart | heavy)
-    within = forced + np.maximum(joined, _packed(regions, web, apart | heavy, packing))
+    within = forced + np.maximum(joined, _packed(regions, web, apart | heavy, packing, chosen))
     free = forced + joined
     if heavy.any():
         free = locked + _forests(regions, web, apart)
-    counted = np.ones(len(units), dtype=bool)
+    counted = chosen.copy()
     counted[np.array(sorted(regions.narrowed), dtype=np.int64)] = False
     return CostBounds(np.where(counted, free + units, 0), np.where(counted, within + units, 0))
 
@@ -196,12 +202,15 @@ def _forests(regions: Regions, web: _Edges, given: NDArray[np.bool_]) -> NDArray
     return total
 
 
-def _packed(regions: Regions, web: _Edges, given: NDArray[np.bool_], packing: Packing) -> NDArray[np.int64]:
-    """What a packing of trees proves of each region, over the edges that are `given`."""
+def _packed(
+    regions: Regions, web: _Edges, given: NDArray[np.bool_], packing: Packing, chosen: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """What a packing of trees proves of each chosen region, over the edges that are `given`."""
     from gridopt._kernels.packing import Nearby, Web, number_edges, pack
 
     n, n_regions = len(web.node_group), len(web.hi)
     load, room = _loads_and_room(regions, web)
+    room[~chosen[web.node_group]] = -1
     gain = np.zeros(n_regions)
     if not (room >= 0).any():
         return gain.astype(np.int64)
@@ -223,7 +232,7 @@ def _packed(regions: Regions, web: _Edges, given: NDArray[np.bool_], packing: Pa
         np.empty(heap, i32),
     )
     stride, first = _stride(n), 1
-    left = int(packing.visits * n)
+    left = int(packing.visits * np.count_nonzero(room >= 0))
     filling = int(left * packing.fill)
     while left > 0:
         part, most = (packing.part(), left - filling) if left > filling else (1.0, left)
@@ -259,13 +268,13 @@ def _stride(n: int) -> int:
     return stride
 
 
-def _unit_costs(regions: Regions) -> NDArray[np.int64]:
-    """Cheapest grid of each node, added up by region."""
+def _unit_costs(regions: Regions, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Cheapest grid of each node, added up by chosen region."""
     problem = regions.problem
     total = np.zeros(len(regions.first_node) - 1, dtype=np.int64)
     priced = problem.unit_cost is not None and problem.objective.get("unit_cost")
     if priced or (problem.incumbent is not None and problem.objective.get("moved")):
-        for region in regions.searched.tolist():
+        for region in regions.searched[chosen[regions.searched]].tolist():
             total[region] = unit_bound(regions.piece(region))
     return total
 

@@ -14,6 +14,7 @@ from gridopt.errors import InternalError
 from gridopt.solvers.bounds import unit_bound
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.decompose.regions import Regions
+from gridopt.solvers.outright import HELD_BACK, PROOF_SHARE, Known, RegionOutcome, solve_outright
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.pieces import Effort, Outcome, solve_piece
 from gridopt.solvers.refine.annealing import Best
@@ -21,37 +22,23 @@ from gridopt.solvers.stages import OnProgress, Progress
 
 __all__ = ["Campaign", "RegionOutcome"]
 
-PROOF_SHARE = 0.5
-"""Share of a budget of seconds that is left to proofs, where they are wanted."""
 LEAST_PROOF_SECONDS, PROVABLE_NODES = 0.8, 80
 """Regions that stay outside their limits are handed to the exact solver if they are small and so much time is left."""
 BROKEN_EFFORT, MOST_BROKEN = 2.0, 20
 """Where the budget is in steps: deterministic seconds for each such region, and how many of them are handed over."""
 SECONDS_AFTER_STOP = 1.5
 """Seconds a stopped search may still take to bring its plan within limits."""
-HELD_BACK = 0.15
-"""Share of a budget kept for regions that break limits: to search them again, or hand them to the exact solver."""
 RETRIES, LEAST_RETRY_SECONDS, MOST_POLISHED = 3, 0.01, 500
 """Searches again of a region among several that breaks its limits; the least time worth one; up to how many regions
 what is left of the time goes to all of them."""
+HOPELESS_STEPS_PER_NODE = 2000
+"""Annealing of a region that is proved to have no plan within limits, so that the plan misses them by little."""
+LISTED = "No plan exists: proved by listing every part it could have."
+MOST_EXPLAINED, LONGEST_EXPLANATION = 20, 10.0
+"""Where there are no more regions than this, the least violation of those without a plan is looked for, for so many
+seconds at most each; elsewhere the violation of the plan that was found has to do."""
 PROOF_SECONDS, PROOF_EFFORT = 60.0, 10.0
 """Seconds, and the solver's own deterministic seconds, for the proof of a region where the budget is in steps."""
-
-
-@dataclass(frozen=True, eq=False)
-class RegionOutcome:
-    """What became of a region: `Outcome`, and what is proved (``"optimal"``, ``"infeasible"`` or ``"open"``)."""
-
-    region: int
-    labels: NDArray[np.int32] | None
-    violation: int
-    cost: int
-    trace: list[tuple[int, float, int, int]]
-    steps: int
-    first: tuple[int, int]
-    bound: int | None
-    status: str = "open"
-    reason: str = ""
 
 
 @dataclass
@@ -70,6 +57,9 @@ class Campaign:
     _cancel: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _done: dict[int, RegionOutcome] = field(default_factory=dict)
+    _known: dict[int, Known] = field(default_factory=dict)
+    _steps: int = 0
+    _solved: int = 0
 
     def run(self, start: NDArray[np.int32] | None) -> dict[int, RegionOutcome]:
         """
@@ -95,18 +85,28 @@ class Campaign:
         return self._done
 
     def _search(self, start: NDArray[np.int32] | None) -> None:
-        sizes = self.regions.sizes()
-        self._total = max(1, int(sizes.sum()))
-        order = np.lexsort((self.regions.searched, -sizes))
-        large = [int(self.regions.searched[i]) for i in order if self._is_large(int(sizes[i]))]
-        small = [int(self.regions.searched[i]) for i in order if not self._is_large(int(sizes[i]))]
-        self._left = self._total
+        sizes = self.regions.node_counts()
+        self._total = max(1, int(self.regions.sizes().sum()))
+        local = None if start is None else self.regions.all_local_labels(start)
         with ThreadPoolExecutor(self.workers, thread_name_prefix="gridopt") as pool:
+            found = solve_outright(
+                self.regions, self._clock, self.effort, self.prove, self.workers, local, self._watch_outright
+            )
+            if found is not None:
+                self._done, self._known, self._steps = found
+            rest = [int(r) for r in self.regions.searched if int(r) not in self._done]
+            rest.sort(key=lambda r: (-sizes[r], r))
+            self._total = max(1, int(sizes[rest].sum()))
+            large = [r for r in rest if self._is_large(int(sizes[r]))]
+            small = [r for r in rest if not self._is_large(int(sizes[r]))]
+            self._left = self._total
+            self._budget_left = max(1, (self.budget.steps or 1) - self._steps)
             for region in large:
-                self._one(region, start, pool, 1)
-            self._side_by_side(small, start, pool)
+                self._one(region, local, pool, 1)
+            self._side_by_side(small, local, pool)
             self._again(pool)
             self._prove_broken()
+            self._explain_refuted()
             if self.stopped:
                 self._mend_after_stop()
 
@@ -115,19 +115,22 @@ class Campaign:
         if len(self.regions.searched) == 1:
             return
         for attempt in range(RETRIES):
-            broken = [r for r, o in sorted(self._done.items()) if o.violation and o.labels is not None]
+            broken = [
+                r for r, o in sorted(self._done.items()) if o.violation and o.labels is not None and o.status == "open"
+            ]
             if not broken or self._cancel.is_set():
                 break
             self._retry_all(broken, pool, attempt, 1 / (RETRIES - attempt))
-        if self.budget.seconds is not None and not self.prove and len(self._done) <= MOST_POLISHED:
-            self._retry_all(sorted(self._done), pool, 1, 1.0)
+        rest = [r for r, o in sorted(self._done.items()) if o.status == "open" and o.labels is not None]
+        if self.budget.seconds is not None and not self.prove and len(rest) <= MOST_POLISHED:
+            self._retry_all(rest, pool, 1, 1.0)
 
     def _retry_all(self, regions: list[int], pool: Executor, attempt: int, part: float) -> None:
         """Search some regions again within a part of what is left of the budget."""
         sizes = {r: int(self.regions.first_node[r + 1] - self.regions.first_node[r]) for r in regions}
         total, steps, seconds = sum(sizes.values()), None, None
         if self.budget.steps is not None:
-            steps = int(part * max(0, self.budget.steps - sum(o.steps for o in self._done.values())))
+            steps = int(part * max(0, self.budget.steps - self._steps))
         if self.budget.seconds is not None:
             seconds = part * self._clock.seconds_left()
         tasks = []
@@ -159,7 +162,7 @@ class Campaign:
         began = time.perf_counter()
         for region, before in sorted(self._done.items()):
             left = SECONDS_AFTER_STOP - (time.perf_counter() - began)
-            if not before.violation or before.labels is None or left < 0.01:
+            if not before.violation or before.labels is None or before.status != "open" or left < 0.01:
                 continue
             seed = self.seed + 104_729 * region + 2
             found = solve_piece(self.regions.piece(region), Budget(left), seed, self.effort, before.labels)
@@ -198,6 +201,7 @@ class Campaign:
                 steps=before.steps + outcome.steps,
             )
         with self._lock:
+            self._steps += outcome.steps
             self._done[region] = found
 
     def _is_large(self, nodes: int) -> bool:
@@ -220,9 +224,18 @@ class Campaign:
         try:
             piece = self.regions.piece(region)
             budget = self._share(piece.n_nodes, lanes)
-            local = None if start is None else self.regions.local_labels(region, start)
-            outcome = solve_piece(piece, budget, self.seed + 104_729 * region, self.effort, local, pool, self._watch)
-            self._finish(region, piece, outcome, budget)
+            known = self._known.get(region, Known())
+            if known.refuted:
+                most = HOPELESS_STEPS_PER_NODE * piece.n_nodes
+                budget = replace(budget, steps=most if budget.steps is None else min(budget.steps, most))
+            local = known.labels
+            if local is None and start is not None:
+                local = start[self.regions.first_node[region] : self.regions.first_node[region + 1]]
+            outcome = solve_piece(
+                piece, budget, self.seed + 104_729 * region, self.effort, local, pool, self._watch,
+                workers=1 if pool is None else self.workers,
+            )  # fmt: skip
+            self._finish(region, piece, outcome, budget, known)
             finished = True
         finally:
             if not finished:  # an error, perhaps of the callback: the other regions need not go on
@@ -234,7 +247,7 @@ class Campaign:
         steps = None
         if self.budget.steps is not None:
             alone = len(self.regions.searched) == 1
-            steps = max(1, int(self.budget.steps * (1.0 if alone else 1.0 - back)) * nodes // self._total)
+            steps = max(1, int(self._budget_left * (1.0 if alone else 1.0 - back)) * nodes // self._total)
         with self._lock:
             left, self._left = self._left, self._left - nodes
         seconds = None
@@ -244,40 +257,78 @@ class Campaign:
             seconds = max(1e-3, rest * hold * min(1.0, lanes * nodes / max(1, left)))
         return Budget(seconds, steps)
 
+    def _watch_outright(self, steps: int, solved: int) -> bool:
+        """Report progress while regions are solved outright; say whether to stop."""
+        with self._lock:
+            self._solved = solved
+            if not self._cancel.is_set():
+                self._report(steps, None, 0)
+        return self._cancel.is_set()
+
     def _watch(self, clock: Clock, best: Best) -> bool:
         """Report progress from inside a region; say whether to stop."""
         if self.on_progress is not None and not self._cancel.is_set():
             with self._lock:
                 one = len(self.regions.searched) == 1
-                steps = clock.steps + sum(o.steps for o in self._done.values())
-                self._report(steps, best.cost if one else None, best.violation)
+                self._report(self._steps + clock.steps, best.cost if one else None, best.violation)
         return self._cancel.is_set()
 
     def _report(self, steps: int, cost: int | None, violation: int) -> None:
         fraction = self._clock.fraction() if self.budget.steps is None else min(1.0, steps / self.budget.steps)
         progress = Progress(
-            steps, self._clock.seconds(), cost, violation, fraction, len(self._done), len(self.regions.searched)
+            steps,
+            self._clock.seconds(),
+            cost,
+            violation,
+            fraction,
+            max(len(self._done), self._solved),
+            len(self.regions.searched),
         )
         if self.on_progress is not None and self.on_progress(progress) is True:
             self.stopped = True
             self._cancel.set()
 
-    def _finish(self, region: int, piece: Piece, outcome: Outcome, budget: Budget) -> None:
+    def _finish(self, region: int, piece: Piece, outcome: Outcome, budget: Budget, known: Known) -> None:
+        bounds = [simple_bound(piece)] + ([] if known.bound is None else [known.bound])
         found = RegionOutcome(
             region,
             outcome.labels,
             outcome.violation,
             outcome.cost,
-            outcome.trace,
-            outcome.steps,
+            [(known.steps + step, when, cost, violation) for step, when, cost, violation in outcome.trace],
+            known.steps + outcome.steps,
             outcome.first,
-            None if region in self.regions.narrowed else simple_bound(piece),
+            None if region in self.regions.narrowed or known.refuted else max(bounds),
+            "infeasible" if known.refuted else "open",
+            LISTED if known.refuted else "",
         )
-        if self.prove and not self._cancel.is_set():
+        if known.refuted and found.labels is not None and not found.violation:
+            raise InternalError(f"region {region} was proved to have no plan, but has one.")
+        if self.prove and not known.refuted and not self._cancel.is_set():
             workers = self.workers if len(self.regions.searched) == 1 else 1
             found = self._proved(piece, found, budget, workers, PROOF_EFFORT if budget.seconds is None else None)
         with self._lock:
+            self._steps += outcome.steps
             self._done[region] = found
+
+    def _explain_refuted(self) -> None:
+        """Say of regions without a plan within limits how far these have to give way, while the budget lasts."""
+        refuted = [r for r, o in sorted(self._done.items()) if o.status == "infeasible"]
+        for region in refuted:
+            if self._done[region].reason != LISTED:
+                continue
+            outcome, text = self._done[region], ""
+            left = min(LONGEST_EXPLANATION, self._clock.seconds_left())
+            if (
+                len(self.regions.searched) <= MOST_EXPLAINED
+                and left >= LEAST_PROOF_SECONDS
+                and not self._cancel.is_set()
+            ):
+                effort = BROKEN_EFFORT if self.budget.seconds is None else None
+                text = _relaxation(self.regions.piece(region), outcome.labels, left, effort, self.seed)
+            if not text and outcome.labels is not None:
+                text = _widen(outcome.violation, " that was found")
+            self._done[region] = replace(outcome, reason=LISTED + text)
 
     def _proved(
         self, piece: Piece, found: RegionOutcome, budget: Budget, workers: int, effort: float | None
@@ -333,8 +384,11 @@ def _relaxation(piece: Piece, start: NDArray[np.int32] | None, seconds: float, e
     nearest = least_violation(piece, start=start, seconds=seconds / 2, seed=seed, deterministic_seconds=effort)
     if nearest.cost is None:
         return ""
-    proved = "" if nearest.status == "optimal" else " that was found"
-    return f" Widen the limits: the nearest plan{proved} misses them by {nearest.cost / 1e4:.4g} % of a target in all."
+    return _widen(nearest.cost, "" if nearest.status == "optimal" else " that was found")
+
+
+def _widen(violation: int, found: str) -> str:
+    return f" Widen the limits: the nearest plan{found} misses them by {violation / 1e4:.4g} % of a target in all."
 
 
 def price_of(piece: Piece, labels: NDArray[np.int32]) -> tuple[int, int]:

@@ -181,7 +181,8 @@ def _several_starts(
     How many there are depends on the budget and the piece, never on the workers.
     """
     most = clock.most_steps()
-    steps = float(most) if clock.budget.seconds is None or clock.budget.steps is not None else np.inf
+    limited = most is not None and (clock.budget.seconds is None or clock.budget.steps is not None)
+    steps = float(most or 0) if limited else np.inf
     steps = min(steps, STEPS_PER_SECOND * (clock.budget.seconds or np.inf))
     wanted = round(steps / (effort.steps_per_start * piece.n_nodes))
     runs = 2 * max(1, min(effort.most_starts // 2, wanted // 2))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt._validate import nearest_names
-from gridopt.errors import Finding, InputError, InternalError
+from gridopt.errors import Finding, InputError, InternalError, name_ids
 from gridopt.model import Plan, Problem
 from gridopt.model.result import Result, Status, Step, Trace
 from gridopt.rules.balance import imbalance, least_imbalance
@@ -28,13 +28,14 @@ from gridopt.rules.objective import cost as cost_of
 from gridopt.rules.verify import labels_from, verify
 from gridopt.solvers.bounds import CostBounds, Packing, cost_bounds
 from gridopt.solvers.budget import Budget
-from gridopt.solvers.campaign import Campaign, RegionOutcome
+from gridopt.solvers.campaign import Campaign
 from gridopt.solvers.decompose.regions import Regions, decompose
+from gridopt.solvers.outright import RegionOutcome
 from gridopt.solvers.pieces import Effort
 from gridopt.solvers.refine.annealing import Annealing
 from gridopt.solvers.stages import OnProgress
 
-__all__ = ["EFFORTS", "solve"]
+__all__ = ["EFFORTS", "Request", "judge", "order_by_id", "proved_cost", "solve", "status_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,22 @@ EFFORTS: Mapping[str, Effort] = {
 }
 """What the names of efforts stand for."""
 
+ABOUT_LIMITS = frozenset(
+    {
+        "fits-no-grid",
+        "forced-together",
+        "heavy-compound",
+        "heavy-unit",
+        "hemmed-in",
+        "narrow-neck",
+        "no-load-fits",
+        "too-little-workload",
+        "too-many-large-units",
+        "too-many-separate",
+        "too-much-workload",
+    }
+)
+"""Codes of findings that prove of one region that no plan keeps its limits and locks; a contiguous plan it may have."""
 DEFAULT_SECONDS = 10.0
 VISITS, MOST_VISITS = 25.0, 100.0
 VISITS_A_SECOND, STEPS_A_VISIT = 150_000, 200
@@ -108,8 +125,11 @@ def solve(
 
     Notes
     -----
-    Each region is split by spanning-tree cuts, then annealed; regions are searched side by side, large ones group of
-    grids by group of grids. A Ctrl-C ends the search with the best plan so far.
+    Regions of up to 64 nodes (compounds are nodes) with parts of some ten nodes are solved outright, by listing every
+    part they could have: proved optimal, or proved to have no plan. Each other region is split by spanning-tree cuts,
+    then annealed; regions are searched side by side, large ones group of grids by group of grids. Where some of several
+    regions have no plan within limits, the result is ``INFEASIBLE``, names them, and has a plan that keeps the limits
+    of the others. A Ctrl-C ends the search with the best plan so far.
 
     Examples
     --------
@@ -121,20 +141,20 @@ def solve(
     (1, [0, 1, 1, 1])
     """
     began = time.perf_counter()
-    request = _Request(seconds, steps, seed, workers, effort, prove)
+    request = Request(seconds, steps, seed, workers, effort, prove)
     request.validate()
     initial = None if start is None else labels_from(problem, start)
     timings = {"compile": load_kernels()}
     findings = check(problem)
     errors = tuple(f for f in findings if f.severity == "error")
     exceptions = tuple(f for f in findings if f.severity != "error")
-    if errors:
+    if errors and not _worth_a_search(problem, errors):
         reason, told = str(errors[0]), errors + exceptions
         return request.result(problem, Status.INFEASIBLE, reason, began, timings, exceptions=told)
     from gridopt.solvers.warm import compile
 
     timings["compile"] += compile() + (_load_prover() if prove else 0.0)
-    order = _order_by_id(problem)
+    order = order_by_id(problem)
     arranged = problem if order is None else problem.reordered(order)
     decomposing = time.perf_counter()
     regions = decompose(arranged)
@@ -152,7 +172,13 @@ def solve(
     outcomes = campaign.run(initial)
     timings["search"] = campaign.seconds
     told = exceptions + regions.findings
-    return _judge(request, problem, order, regions, bounds, campaign, outcomes, told, began, timings)
+    return judge(request, problem, order, regions, bounds, campaign.stopped, outcomes, errors, told, began, timings)
+
+
+def _worth_a_search(problem: Problem, errors: tuple[Finding, ...]) -> bool:
+    """Whether a plan may be of use all the same: `errors` are about limits only, and there are several regions."""
+    several = np.bincount(problem.nesting.grid_region, minlength=problem.nesting.n_regions) > 1
+    return several.sum() > 1 and all(f.code in ABOUT_LIMITS for f in errors)
 
 
 def _load_prover() -> float:
@@ -162,7 +188,7 @@ def _load_prover() -> float:
     return time.perf_counter() - began
 
 
-def _order_by_id(problem: Problem) -> NDArray[np.int64] | None:
+def order_by_id(problem: Problem) -> NDArray[np.int64] | None:
     """Order of the units by id, None where they are in that order: the search must not depend on the order of rows."""
     ids = problem.graph.ids
     if (ids[:-1] <= ids[1:]).all():
@@ -195,8 +221,8 @@ def _rows_of_start(problem: Problem, labels: NDArray[np.int32]) -> NDArray[np.in
 
 
 @dataclass(frozen=True)
-class _Request:
-    """What the caller of `solve` asked for."""
+class Request:
+    """What the caller asked for."""
 
     seconds: float | None
     steps: int | None
@@ -204,6 +230,7 @@ class _Request:
     workers: int | None
     effort: str
     prove: bool
+    default_seconds: float | None = DEFAULT_SECONDS
 
     def validate(self) -> None:
         """Refuse what makes no sense."""
@@ -222,7 +249,7 @@ class _Request:
     def budget(self, spent: float) -> Budget:
         """Return the budget of the search, after `spent` seconds of preparation."""
         neither = self.seconds is None and self.steps is None
-        seconds = DEFAULT_SECONDS if neither else None if self.seconds is None else float(self.seconds)
+        seconds = self.default_seconds if neither else None if self.seconds is None else float(self.seconds)
         return Budget(
             None if seconds is None else max(1e-3, seconds - spent), None if self.steps is None else int(self.steps)
         )
@@ -231,7 +258,8 @@ class _Request:
         """Return how hard to look for a bound: a few hundredths of the time, a fixed share of the steps."""
         if self.seconds is None and self.steps is not None:
             return Packing(min(MOST_VISITS, max(VISITS, self.steps / (STEPS_A_VISIT * n))))
-        return Packing(min(MOST_VISITS, VISITS_A_SECOND * float(self.seconds or DEFAULT_SECONDS) / n))
+        seconds = self.seconds or self.default_seconds
+        return Packing(MOST_VISITS if seconds is None else min(MOST_VISITS, VISITS_A_SECOND * float(seconds) / n))
 
     def n_workers(self) -> int:
         """Return the number of threads."""
@@ -239,21 +267,37 @@ class _Request:
             return int(self.workers)
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    def result(
-        self, problem: Problem, status: Status, reason: str, began: float, timings: dict[str, float], **found: Any
-    ) -> Result:
-        """Return a result with everything that is the same whatever was found, and how even a plan can be."""
-        least = least_imbalance(problem, thorough=self.prove or status is not Status.FEASIBLE)
-        timings["total"] = time.perf_counter() - began
-        parameters = {name: getattr(self, name) for name in ("seconds", "steps", "workers", "effort", "prove")}
+    def parameters(self) -> dict[str, Any]:
+        """Return what was asked for, for the record."""
+        asked = {name: getattr(self, name) for name in ("seconds", "steps", "workers", "effort", "prove")}
         if self.seconds is None and self.steps is None:
-            parameters["seconds"] = DEFAULT_SECONDS
+            asked["seconds"] = self.default_seconds
+        return asked
+
+    def result(
+        self,
+        problem: Problem,
+        status: Status,
+        reason: str,
+        began: float,
+        timings: dict[str, float],
+        least: float | None = None,
+        **found: Any,
+    ) -> Result:
+        """
+        Return a result with everything that is the same whatever was found.
+
+        `least` is how even a plan can be (`least_imbalance`), where that is known already.
+        """
+        if least is None:
+            least = least_imbalance(problem, thorough=self.prove or status is not Status.FEASIBLE)
+        timings["total"] = time.perf_counter() - began
         return Result(
             status=status,
             reason=reason,
             imbalance_bound=least,
             seed=int(self.seed),
-            parameters=parameters,
+            parameters=self.parameters(),
             versions=dict(_versions()),
             timings=timings,
             **found,
@@ -265,7 +309,7 @@ def _is_real(value: Any) -> bool:
 
 
 @cache
-def _versions() -> Mapping[str, str]:
+def _versions() -> dict[str, str]:
     from gridopt import __version__
 
     names = ("numpy", "numba", "scipy", "ortools")
@@ -274,25 +318,29 @@ def _versions() -> Mapping[str, str]:
     }
 
 
-def _judge(
-    request: _Request,
+def judge(
+    request: Request,
     problem: Problem,
     order: NDArray[np.int64] | None,
     regions: Regions,
     bounds: CostBounds,
-    campaign: Campaign,
+    stopped: bool,
     outcomes: dict[int, RegionOutcome],
+    errors: tuple[Finding, ...],
     exceptions: tuple[Finding, ...],
     began: float,
     timings: dict[str, float],
 ) -> Result:
     """Stitch the regions, check the plan against the facts, and say truthfully what it is."""
-    refuted = [o for o in outcomes.values() if o.status == "infeasible"]
+    refuted = [o for _, o in sorted(outcomes.items()) if o.status == "infeasible" and not problem.soft]
     without = [r for r, o in outcomes.items() if o.labels is None]
-    if refuted and not problem.soft:
-        found = tuple(_about_region(regions.problem, o.region, "infeasible-region", o.reason) for o in refuted)
-        reason = refuted[0].reason
-        return request.result(problem, Status.INFEASIBLE, reason, began, timings, exceptions=found + exceptions)
+    hopeless = errors
+    if refuted or errors:
+        why = [str(f) for f in errors[:1]] + [o.reason for o in refuted]
+        hopeless += tuple(_about_region(regions.problem, o.region, "infeasible-region", o.reason) for o in refuted)
+        if without or all(o.violation for o in outcomes.values()):
+            told = hopeless + exceptions
+            return request.result(problem, Status.INFEASIBLE, why[0], began, timings, exceptions=told)
     if without:
         cure = "Units fixed to one grid are kept apart by those of another: review the fixed units."
         found = tuple(_about_region(regions.problem, r, "no-contiguous-plan", cure) for r in without)
@@ -308,13 +356,17 @@ def _judge(
     violation, cost = total_violation(problem, plan.labels), cost_of(problem, plan.labels)
     _compare(plan, broken, violation, cost, regions, outcomes, order)
     proved = all(o.status == "optimal" for o in outcomes.values())
-    bound = _bound(regions, bounds, outcomes, problem.soft)
-    if proved and not broken:
-        bound = cost
+    bound = cost if proved and not broken else _bound(regions, bounds, outcomes, problem.soft)
     if bound > cost and not broken:
         raise InternalError(f"the search proved a cost of at least {bound}, but its own sound plan costs {cost}.")
     proved = proved or (bound == cost and not any(o.violation for o in outcomes.values()))
-    status, reason = _status(problem, broken, violation, proved, campaign.stopped)
+    status, reason = status_of(problem, broken, violation, proved, stopped)
+    if hopeless:
+        if not broken:
+            raise InternalError(f"a plan keeps all limits, but it was proved that none can: {why[0]}")
+        lost = sum(o.violation > 0 for o in outcomes.values())
+        kept = f"the plan keeps those of {len(outcomes) - lost} of {len(outcomes)} regions"
+        status, reason = Status.INFEASIBLE, f"No plan keeps all limits; {kept}. {why[0]}"
     timings["judge"] = time.perf_counter() - began - sum(timings.values())
     return request.result(
         problem,
@@ -324,14 +376,17 @@ def _judge(
         timings,
         plan=plan,
         cost=cost,
-        bound=bound,
+        bound=None if hopeless else bound,
         imbalance=imbalance(plan),
         trace=_trace(regions, outcomes, cost, violation, bound if status is Status.OPTIMAL else None),
-        exceptions=tuple(broken) + _missed_wishes(plan) + exceptions,
+        exceptions=hopeless + tuple(broken) + _missed_wishes(plan) + exceptions,
     )
 
 
-def _status(problem: Problem, broken: list[Finding], violation: int, proved: bool, stopped: bool) -> tuple[Status, str]:
+def status_of(
+    problem: Problem, broken: list[Finding], violation: int, proved: bool, stopped: bool
+) -> tuple[Status, str]:
+    """Return what a plan is worth, and say it."""
     ended = " The search was stopped." if stopped else ""
     if broken:
         return Status.VIOLATED, f"The best plan found breaks {len(broken)} limits or locks; first, {broken[0]}{ended}"
@@ -351,7 +406,9 @@ def _missed_wishes(plan: Plan) -> tuple[Finding, ...]:
 
 
 def _about_region(problem: Problem, region: int, code: str, cure: str) -> Finding:
-    units = np.flatnonzero(problem.nesting.region == region)
+    units, nesting = np.flatnonzero(problem.nesting.region == region), problem.nesting
+    if len(nesting.parents):
+        cure = f"In parent {name_ids(nesting.parents[nesting.region_parent[[region]]])}: {cure}"
     return Finding(code, "error", tuple(problem.graph.ids[units[:5]].tolist()), len(units), None, cure)
 
 
@@ -387,8 +444,13 @@ def _bound(regions: Regions, bounds: CostBounds, outcomes: dict[int, RegionOutco
         if soft and (outcome.violation or outcome.labels is None):  # plans outside the limits count
             total += int(bounds.free[region])
         else:
-            total += max(int(bounds.within[region]), outcome.bound or 0)
+            total += proved_cost(outcome, int(bounds.within[region]))
     return total
+
+
+def proved_cost(outcome: RegionOutcome, within: int) -> int:
+    """Return the best lower bound on the cost of a region: of its outcome, or `within`, which is known otherwise."""
+    return outcome.cost if outcome.status == "optimal" else max(within, outcome.bound or 0)
 
 
 def _trace(regions: Regions, outcomes: dict[int, RegionOutcome], cost: int, violation: int, bound: int | None) -> Trace:

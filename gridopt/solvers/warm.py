@@ -46,6 +46,7 @@ def compile() -> float:
         solve_piece(_tiny(False), Budget(steps=50), seed=0, effort=Effort(small=0))  # the way large pieces go
         Coarsening()(_tiny(False), 0)
         bounds.warm()
+        _list_sets()
         _done.append(time.perf_counter() - began)
         logger.info("kernels are ready after %.1f s%s", _done[0], ", now cached" if _done[0] > _SLOW else "")
     return time.perf_counter() - began
@@ -72,3 +73,15 @@ def _tiny(fixed: bool):
         imbalance_weight=int(fixed),
         xy=np.empty((0, 2), dtype=np.int64),
     )
+
+
+def _list_sets() -> None:
+    """Load the kernels that solve tiny regions outright."""
+    from gridopt.model.graph import Graph
+    from gridopt.rules.build import build_problem
+    from gridopt.solvers.decompose.regions import decompose
+    from gridopt.solvers.tiny import lay_out
+
+    tiny = lay_out(decompose(build_problem(Graph.from_edges(2, [(0, 1)]), workload=[1, 1], n_grids=2)))
+    if tiny is not None:
+        tiny.solve(np.arange(1), np.full(1, 50))

@@ -95,6 +95,16 @@ def test_startup_runs_in_its_tiny_mode() -> None:
     assert "numba" not in rows["name build_problem"]["heavy"]
 
 
+def test_communities_run_in_their_tiny_mode() -> None:
+    nested, many = csv.DictReader(run_module("benchmarks.communities", "--tiny").splitlines())
+    assert (nested["way"], many["way"]) == ("nested", "many")
+    for row in (nested, many):
+        assert int(row["sound"]) + int(row["refuted"]) == int(row["communities"]) == 12
+        assert row["violated"] == "0"
+    assert nested["cost"] == many["cost"]
+    assert (float(many["ratio"]), many["open"]) == (1.0, "0")
+
+
 # ---- figures ----------------------------------------------------------------------------------------------------
 
 

@@ -53,8 +53,8 @@ def kinds(piece: Piece) -> NDArray[np.int32]:
     """Number nodes that may be joined alike; -1 for those that may not be joined."""
     if not ((piece.fixed >= 0).any() or (piece.home >= 0).any() or len(piece.apart_indices)):
         return np.zeros(piece.n_nodes, dtype=np.int32)
-    _, kind = np.unique(np.column_stack([piece.fixed, piece.home]), axis=0, return_inverse=True)
-    kind = kind.reshape(-1).astype(np.int32)
+    pairs = np.column_stack([piece.fixed, piece.home])
+    kind = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int32)
     kind[np.diff(piece.apart_indptr) > 0] = -1
     return kind
 
@@ -67,13 +67,12 @@ def contract_piece(piece: Piece, cluster: NDArray[np.int32], n: int) -> Piece:
     apart_indptr, apart_indices, _ = _edges(
         piece.apart_indptr, piece.apart_indices, np.ones(len(piece.apart_indices), dtype=np.int64), cluster, n
     )
-    has_inertia = bool(piece.inertia_weight) and piece.xy is not None
     moment, spread, xy = piece.moment, piece.spread, piece.xy
-    if has_inertia:
+    if piece.inertia_weight and xy is not None:
         mass = piece.workload[:, 0]
-        moment = piece.xy * mass[:, None] if moment is None else moment
-        spread = mass * (piece.xy**2).sum(axis=1) if spread is None else spread
-        moment, spread, xy = _sum(moment, cluster, n), _sum(spread, cluster, n), piece.xy[first]
+        moment = xy * mass[:, None] if moment is None else moment
+        spread = mass * (xy**2).sum(axis=1) if spread is None else spread
+        moment, spread, xy = _sum(moment, cluster, n), _sum(spread, cluster, n), xy[first]
     return replace(
         piece,
         indptr=indptr,

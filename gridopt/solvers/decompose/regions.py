@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,10 @@ class Regions:
         """Nodes of each region that is searched."""
         return np.diff(self.first_node)[self.searched]
 
+    def node_counts(self) -> NDArray[np.int64]:
+        """Nodes of each region, shape (r,)."""
+        return np.diff(self.first_node)
+
     def piece(self, region: int) -> Piece:
         """
         Return the region as arrays.
@@ -108,8 +113,16 @@ class Regions:
         return own.indptr.astype(np.int64), own.indices.astype(np.int32)
 
     def _units(self, region: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        units = np.flatnonzero(self.problem.nesting.region == region)
+        order, first = self._by_region
+        units = order[first[region] : first[region + 1]]
         return units, self.node_of[units] - self.first_node[region]
+
+    @cached_property
+    def _by_region(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Units sorted by region, ascending in each, and where each region begins."""
+        region = self.problem.nesting.region
+        counts = np.bincount(region, minlength=self.problem.nesting.n_regions)
+        return np.argsort(region, kind="stable"), np.concatenate([[0], np.cumsum(counts)])
 
     def _moments(self, region: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         units, node = self._units(region)
@@ -159,6 +172,17 @@ class Regions:
         rows = self.rows[self.first_row[region] : self.first_row[region + 1]]
         found = np.full(int(self.first_node[region + 1] - self.first_node[region]), -1, dtype=np.int32)
         found[node[::-1]] = _local(labels[units], rows)[::-1]
+        return found
+
+    def all_local_labels(self, labels: NDArray[np.int32]) -> NDArray[np.int32]:
+        """`local_labels` of all regions at once, by node."""
+        nesting = self.problem.nesting
+        part = np.empty(len(self.rows), dtype=np.int32)
+        part[self.rows] = np.arange(len(self.rows)) - np.repeat(self.first_row[:-1], np.diff(self.first_row))
+        row = np.maximum(labels, 0)
+        own = np.where((labels >= 0) & (nesting.grid_region[row] == nesting.region), part[row], -1)
+        found = np.full(len(self.fixed), -1, dtype=np.int32)
+        found[self.node_of[::-1]] = own[::-1]
         return found
 
     def constant_cost(self, labels: NDArray[np.int32] | None) -> int:
@@ -223,32 +247,26 @@ class Regions:
         total = 0
         for r in np.flatnonzero((np.diff(self.first_row) == 1) & ~nesting.region_exempt):
             row = self.rows[self.first_row[r]]
-            load = problem.workload[nesting.region == r].sum(axis=0)
+            load = problem.workload[self._units(int(r))[0]].sum(axis=0)
             target = np.maximum(1, np.rint(problem.target[row])).astype(np.int64)
             total += int((np.abs(load - target) * 1_000_000 // target).sum())
         return total
 
-    def stitch(self, parts: dict[int, NDArray[np.int32]]) -> NDArray[np.int32]:
+    def stitch(self, parts: Mapping[int, NDArray[np.int32]]) -> NDArray[np.int32]:
         """
-        Labels of all units from labels of the nodes of each searched region.
+        Labels of all units from labels of the nodes of each searched region. O(n log n).
 
         Where grids are interchangeable, parts of a region take its grids in the order of their smallest unit.
         """
-        of_node = np.empty(self.first_node[-1], dtype=np.int64)
-        for region in range(len(self.first_node) - 1):
-            a, b = self.first_node[region], self.first_node[region + 1]
-            rows = self.rows[self.first_row[region] : self.first_row[region + 1]]
-            if len(rows) == 1:
-                of_node[a:b] = rows[0]
-                continue
-            labels = parts[region]
-            if self.problem.interchangeable:
-                used, first = np.unique(labels, return_index=True)
-                rank = np.empty(len(rows), dtype=np.int64)
-                rank[used[np.argsort(first)]] = np.arange(len(used))
-                rows = rows[rank]
-            of_node[a:b] = rows[labels]
-        return of_node[self.node_of].astype(np.int32)
+        of_node = np.repeat(self.first_row[:-1], self.node_counts())
+        for region, labels in parts.items():
+            of_node[self.first_node[region] : self.first_node[region + 1]] += labels
+        if self.problem.interchangeable:
+            used, first = np.unique(of_node, return_index=True)
+            rank = np.empty(len(self.rows), dtype=np.int64)
+            rank[used[np.argsort(first)]] = used
+            of_node = rank[of_node]
+        return self.rows[of_node][self.node_of].astype(np.int32)
 
 
 def _local(rows: NDArray[np.int32], own: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -88,8 +88,12 @@ class Focus:
         streams = np.random.SeedSequence([seed, 77]).generate_state(self.rounds, np.uint64)
         violation, cost, nodes = 0, 0, None
         for r in range(self.rounds):
+            if clock.expired():
+                break
             nodes = table.gather(near, nodes)
+            left = clock.steps_left()
             steps = max(50, len(nodes) * self.steps_per_node // self.rounds)
+            steps = steps if left is None else min(steps, left)
             table.anneal(0, streams[r], steps, annealing.pace(r / self.rounds, scale), table.journal(len(nodes)))
             table.new_marks(steps)
             clock.tick(max(1, int(table.out[0, 2])))

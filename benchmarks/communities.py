@@ -1,0 +1,150 @@
+"""
+Small territories by the thousand, as CSV on standard output: ``python -m benchmarks.communities [--tiny]``.
+
+Communities are plain cities (`gridopt.synthetic.plain_city`) of `--units` units in `--grids` grids. One row for each
+way: ``nested`` solves one problem with parents, ``many`` gives `solve_many` a problem for each community. Times are
+those of the solving alone, problems being built and kernels loaded. `share_proved` is that of the communities with a
+plan proved optimal, `refuted` those proved to have none within the limits; `ratio` is the mean cost over the optimum
+proved with CP-SAT on a sample of `--sample` communities, and `open` how many of these it could not decide in 20 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+import gridopt as go
+from benchmarks._setting import point_kernel_cache, setting
+
+COLUMNS = (
+    "way", "communities", "units", "grids", "tolerance", "effort", "seconds", "workers", "status", "sound", "refuted",
+    "violated", "share_proved", "cost", "steps", "wall_s", "cpu_s", "per_second", "cpu_ms_each", "sample", "ratio",
+    "open", "machine", "processors", "system", "python", "numpy", "numba", "commit", "date",
+)  # fmt: skip
+
+
+def build(count: int, units: int, seed: int) -> tuple[list[go.Graph], list[np.ndarray]]:
+    """Graphs and workloads of the communities."""
+    cities = [go.synthetic.plain_city(units, seed=seed + i) for i in range(count)]
+    return [graph for graph, _ in cities], [work for _, work in cities]
+
+
+def nested(graphs: list[go.Graph], works: list[np.ndarray], grids: int, tolerance: float) -> go.Problem:
+    """One problem, each community a parent with `grids` grids."""
+    sizes = [graph.n_units for graph in graphs]
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    edges = np.concatenate([graph.edges + start for graph, start in zip(graphs, first)])
+    costs = np.concatenate([graph.cost for graph in graphs])
+    whole = go.Graph.from_edges(int(first[-1]), edges, costs=costs)
+    parent = np.repeat(np.arange(len(graphs)), sizes)
+    return go.build_problem(
+        whole,
+        workload=np.concatenate(works),
+        n_grids=grids * len(graphs),
+        tolerance=tolerance,
+        parent=parent,
+        n_per_parent=(grids, grids),
+    )
+
+
+def judge_nested(problem: go.Problem, result: go.Result, count: int) -> dict[str, Any]:
+    """Communities that are sound, refuted, and neither; by the plan and the findings alone."""
+    parent = problem.nesting.region_parent[problem.nesting.region]
+    refuted = {parent[problem.graph.ids == f.ids[0]][0] for f in result.exceptions if f.code == "infeasible-region"}
+    broken: set[int] = set(refuted)
+    if result.plan is not None:
+        grid_parent = np.empty(problem.n_grids, dtype=np.int64)
+        grid_parent[result.plan.labels] = parent
+        names = {name: j for j, name in enumerate(result.plan.grid_ids)}
+        found = go.verify(problem, result.plan)
+        broken |= {int(grid_parent[names[f.ids[0]]]) for f in found}
+    sound = count - len(broken) if result.plan is not None else 0
+    return {"sound": sound, "refuted": len(refuted), "violated": count - sound - len(refuted)}
+
+
+def optimum(problem: go.Problem) -> int | None:
+    """Least cost, proved with CP-SAT; None where it is not found in 20 s or there is no plan."""
+    from gridopt.solvers.decompose.regions import decompose
+    from gridopt.solvers.exact import prove_piece
+
+    regions, total = decompose(problem), 0
+    for region in regions.searched.tolist():
+        proof = prove_piece(regions.piece(region), seconds=20.0)
+        if proof.status != "optimal" or proof.cost is None:
+            return None
+        total += proof.cost
+    return total + regions.constant_cost(None)
+
+
+def run(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Both ways on the same communities, and the sample solved exactly."""
+    graphs, works = build(arguments.communities, arguments.units, arguments.seed)
+    asked = {"seconds": arguments.seconds, "workers": arguments.workers, "effort": arguments.effort}
+    whole = nested(graphs, works, arguments.grids, arguments.tolerance)
+    each = [
+        go.build_problem(graph, work, n_grids=arguments.grids, tolerance=arguments.tolerance)
+        for graph, work in zip(graphs, works)
+    ]
+    go.compile()
+    rows = []
+    for way in ("nested", "many"):
+        began, spent = time.perf_counter(), time.process_time()
+        found = [go.solve(whole, **asked)] if way == "nested" else go.solve_many(each, **asked)
+        wall, cpu = time.perf_counter() - began, time.process_time() - spent
+        if way == "nested":
+            judged = judge_nested(whole, found[0], len(graphs))
+            status, proved = str(found[0].status), None
+        else:
+            kinds = [result.status for result in found]
+            sound = sum(kind in (go.Status.OPTIMAL, go.Status.FEASIBLE) for kind in kinds)
+            refuted = kinds.count(go.Status.INFEASIBLE)
+            judged = {"sound": sound, "refuted": refuted, "violated": len(kinds) - sound - refuted}
+            status, proved = "", kinds.count(go.Status.OPTIMAL) / len(kinds)
+        rows.append({
+            "way": way, **{name: getattr(arguments, name) for name in ("communities", "units", "grids", "tolerance")},
+            **asked, "status": status, **judged, "share_proved": proved,
+            "cost": sum(result.cost for result in found if result.cost is not None),
+            "steps": sum(result.trace[-1].step for result in found if result.trace), "wall_s": round(wall, 3),
+            "cpu_s": round(cpu, 3), "per_second": round(len(graphs) / wall, 1),
+            "cpu_ms_each": round(1e3 * cpu / len(graphs), 3), **setting(),
+        })  # fmt: skip
+    ratios, undecided = [], 0
+    for i in range(0, len(each), max(1, len(each) // max(1, arguments.sample))):
+        if found[i].status in (go.Status.OPTIMAL, go.Status.FEASIBLE):
+            best = optimum(each[i])
+            undecided += best is None
+            ratios += [] if not best else [found[i].cost / best]
+    rows[-1] |= {"sample": len(ratios), "ratio": float(np.mean(ratios)) if ratios else None, "open": undecided}
+    return rows
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run, and write the rows."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.communities", description=__doc__)
+    parser.add_argument("--communities", type=int, default=20_000)
+    parser.add_argument("--units", type=int, default=30)
+    parser.add_argument("--grids", type=int, default=5)
+    parser.add_argument("--tolerance", type=float, default=0.1)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--effort", default="balanced")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sample", type=int, default=20)
+    parser.add_argument("--tiny", action="store_true", help="a few communities, for the tests")
+    given = parser.parse_args(arguments)
+    if given.tiny:
+        given.communities, given.units, given.grids, given.sample = 12, 12, 3, 4
+    point_kernel_cache()
+    writer = csv.DictWriter(sys.stdout, COLUMNS, restval="")
+    writer.writeheader()
+    writer.writerows(run(given))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
