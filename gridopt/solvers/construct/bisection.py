@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt.solvers.construct.cores import contract, find_cores, masses
+from gridopt.solvers.construct.naming import name_cheaply
 from gridopt.solvers.piece import Piece
 
 __all__ = ["Bisection"]
@@ -79,13 +80,13 @@ class Bisection:
             labels = _name_sets(sets, core, k)
             labels = labels if cluster is None else labels[cluster]
             if not several:
-                return labels
+                return name_cheaply(piece, labels)
             missed = _missed(piece, labels)
             if missed < least:
                 best, least = labels, missed
             if least <= self.near * k:
                 break
-        return best
+        return None if best is None else name_cheaply(piece, best)
 
     def _divide(
         self,

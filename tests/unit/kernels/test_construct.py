@@ -278,3 +278,18 @@ def test_pieces_are_those_of_the_slow_twin(seed):
     found = naive.pieces_of(piece, labels)
     assert count == len(found)
     assert [np.flatnonzero(comp == c).tolist() for c in range(count)] == found
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_names_of_whole_parts_cost_as_little_as_any(seed):
+    """Brute force over all namings of one division."""
+    from itertools import permutations
+
+    from gridopt.solvers.construct.naming import name_cheaply
+
+    piece = naive.random_piece(seed, n=16, k=4, home=True, unit_cost=True)
+    labels = np.random.default_rng(seed).integers(0, 4, 16).astype(np.int32)
+    named = name_cheaply(piece, labels)
+    least = min(naive.cost(piece, np.array(names)[labels]) for names in permutations(range(4)))
+    assert naive.cost(piece, named) == least
+    assert naive.cut(piece, named) == naive.cut(piece, labels)

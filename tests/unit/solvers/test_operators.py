@@ -193,13 +193,14 @@ def _without(piece, case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_nothing_claims_less_than_the_best_of_all_plans_and_restarts_find_it_or_come_near(case):
+def test_nothing_claims_less_than_the_best_of_all_plans_and_restarts_find_it_or_come_near(case, monkeypatch):
     """
     Brute force over all labels of pieces of 7 nodes in 3 parts, most of which have no plan within limits: the least
     violation is found in all of them but one, and half the time at the least cost.
     """
+    monkeypatch.setitem(globals(), "STEPS", 20_000)
     solvable, nearest, cheapest = 0, 0, 0
-    for seed in range(6):
+    for seed in range(12):
         piece = naive.random_piece(seed, n=7, k=3, **CASES[case])
         optimum = _optimum(piece)
         if optimum is None:
@@ -212,7 +213,7 @@ def test_nothing_claims_less_than_the_best_of_all_plans_and_restarts_find_it_or_
             if name == "restarts" and best is not None:
                 nearest += best.violation == optimum[0]
                 cheapest += (best.violation, best.cost) == optimum
-    assert solvable >= 3
+    assert solvable >= 6
     assert nearest >= solvable - 1
     assert 2 * cheapest >= solvable
 
