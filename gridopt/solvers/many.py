@@ -14,7 +14,7 @@ from gridopt.errors import Finding, InputError, InternalError
 from gridopt.model import Graph, Plan, Problem
 from gridopt.model.problem import Nesting, grid_ids
 from gridopt.model.result import Result, Step
-from gridopt.rules.balance import imbalance, least_imbalance
+from gridopt.rules.balance import imbalance
 from gridopt.rules.check import check
 from gridopt.rules.constraints import broken_locks, broken_shape
 from gridopt.rules.limits import limits_of
@@ -61,8 +61,7 @@ def solve_many(
     Returns
     -------
     list of Result
-        One for each problem, in their order; ``timings`` are those of the whole call. For sound plans
-        ``imbalance_bound`` rests on the workloads alone: the certificates `solve` tries too take some milliseconds.
+        One for each problem, in their order; ``timings`` are those of the whole call.
 
     Raises
     ------
@@ -281,8 +280,8 @@ def _result(
     status, reason = status_of(problem, [], 0, bound == cost, stopped)
     trace = (Step(sum(o.steps for o in own), 0.0, cost, 0, bound if bound == cost else None),)
     return request.result(
-        problem, status, reason, 0.0, {}, least_imbalance(problem, thorough=request.prove), plan=plan, cost=cost,
-        bound=bound, imbalance=imbalance(plan), trace=trace, exceptions=problem.findings,
+        problem, status, reason, 0.0, {}, plan=plan, cost=cost, bound=bound, imbalance=imbalance(plan), trace=trace,
+        exceptions=problem.findings,
     )  # fmt: skip
 
 

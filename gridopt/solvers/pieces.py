@@ -23,6 +23,8 @@ from gridopt.solvers.table import Table
 __all__ = ["Effort", "Outcome", "solve_piece"]
 
 
+MENDED_AT_ONCE = 64
+"""Surroundings of broken limits mended side by side at most."""
 SECONDS_FOR_MENDING, MOST_FOR_MENDING = 0.15, 0.15
 """Short budgets keep so many seconds back, at most this share, to mend what breaks limits after the first annealing."""
 
@@ -133,7 +135,8 @@ def _search(
     annealing = effort.annealing.suited_to(piece)
     share = effort.narrow_share if has_narrow_limits(piece) else effort.first_share
     effort = replace(effort, annealing=annealing, first_share=share)
-    table = Table(piece, labels, annealing.n_groups(piece.n_nodes, piece.n_parts))
+    groups = annealing.n_groups(piece.n_nodes, piece.n_parts)
+    table = Table(piece, labels, max(groups, min(MENDED_AT_ONCE, piece.n_parts // 12)))
     best = Best(np.array(labels), *table.price())
     best.trace.append((0, clock.seconds(), best.cost, best.violation))
     first = (best.violation, best.cost)
@@ -157,7 +160,7 @@ def _search(
         if not spent or stop():
             break
         if best.violation:
-            Focus()(table, clock, seed + 7919 * cycle, best, stop)
+            Focus()(table, clock, seed + 7919 * cycle, best, stop, pool)
             table.put(best.labels)
         mend = best.violation > 0 and piece.n_nodes <= effort.mended_whole
         annealing = _next(effort.annealing, mend, cycle)

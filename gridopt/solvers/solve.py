@@ -281,16 +281,11 @@ class Request:
         reason: str,
         began: float,
         timings: dict[str, float],
-        least: float | None = None,
         **found: Any,
     ) -> Result:
-        """
-        Return a result with everything that is the same whatever was found.
-
-        `least` is how even a plan can be (`least_imbalance`), where that is known already.
-        """
-        if least is None:
-            least = least_imbalance(problem, thorough=self.prove or status is not Status.FEASIBLE)
+        """Return a result with everything that is the same whatever was found, and how even a plan can be."""
+        sound = status in (Status.FEASIBLE, Status.OPTIMAL)
+        least = least_imbalance(problem, thorough=self.prove or not sound)
         timings["total"] = time.perf_counter() - began
         return Result(
             status=status,

@@ -117,22 +117,27 @@ class Table:
             quantiles(), group, seed, self.stamp, steps, pace, NO_JOURNAL if journal is None else journal, self.out,
         )  # fmt: skip
 
-    def gather(self, parts: NDArray[np.int64], nodes: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-        """Make `parts` (ascending) the one group; return their nodes. Give those where they are known."""
-        board, groups = self.board, self.groups
-        inside = np.zeros(len(board.sizes), dtype=bool)
-        inside[parts] = True
+    def gather(self, sets: list[NDArray[np.int64]], nodes: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Make each set of parts a group, no part being in two; return their nodes. Give those where they are known."""
+        board, groups, n_sets = self.board, self.groups, len(sets)
+        order = np.concatenate(sets)
+        groups.group_of[:] = n_sets
+        groups.group_of[order] = np.repeat(np.arange(n_sets), [len(parts) for parts in sets])
         if nodes is None:
-            nodes = np.flatnonzero(inside[board.labels])
+            nodes = np.flatnonzero(groups.group_of[board.labels] < n_sets)
         nodes = nodes[np.argsort(board.labels[nodes], kind="stable")]
-        groups.group_of[:] = np.where(inside, 0, 1)
-        groups.order[: len(parts)] = parts
         groups.members[: len(nodes)] = nodes
-        groups.first[1:] = np.cumsum(np.where(inside, board.sizes, 0))
         groups.first[0] = 0
-        groups.group_first[:2] = 0, len(nodes)
-        groups.edge_first[0] = 0
-        groups.chunk[:2] = 0, len(parts)
+        np.cumsum(np.where(groups.group_of < n_sets, board.sizes, 0), out=groups.first[1:])
+        groups.order[: len(order)] = order
+        groups.chunk[: n_sets + 1] = np.concatenate([[0], np.cumsum([len(parts) for parts in sets])])
+        group = groups.group_of[board.labels[nodes]]
+        degrees = self.csr.indptr[nodes + 1] - self.csr.indptr[nodes]
+        groups.group_first[0], groups.edge_first[0] = 0, 0
+        np.cumsum(np.bincount(group, minlength=n_sets), out=groups.group_first[1 : n_sets + 1])
+        edges = np.zeros(n_sets, dtype=np.int64)
+        np.add.at(edges, group, degrees)
+        np.cumsum(edges, out=groups.edge_first[1 : n_sets + 1])
         return nodes
 
     def journal(self, nodes: int) -> NDArray[np.int32]:

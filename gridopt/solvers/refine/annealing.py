@@ -140,6 +140,7 @@ class Annealing:
         from gridopt._kernels.graph import group_parts
 
         n, k = len(table.fixed), len(table.limits.lo)
+        n_groups = min(table.n_groups, self.n_groups(n, k))
         if k < 2 or not len(table.csr.indices):
             return
         scale = table.scale()
@@ -151,19 +152,17 @@ class Annealing:
                 table.csr,
                 table.board.labels,
                 table.board.sizes,
-                table.n_groups,
+                n_groups,
                 (round_number * 7919 + seed) % k,
                 *table.groups,
             )
             steps = self._round_steps(n, clock, speed, around)
             first = table.groups.group_first
-            quota = [max(1, int(steps * (first[g + 1] - first[g]) // n)) for g in range(table.n_groups)]
-            streams = (
-                np.random.SeedSequence([seed, round_number]).generate_state(table.n_groups, np.uint64).astype(np.uint64)
-            )
+            quota = [max(1, int(steps * (first[g + 1] - first[g]) // n)) for g in range(n_groups)]
+            streams = np.random.SeedSequence([seed, round_number]).generate_state(n_groups, np.uint64).astype(np.uint64)
             began = clock.seconds()
             _anneal_groups(table, quota, streams, pace, pool)
-            done = max(int(table.out[:, 2].sum()), n // 4, 1)
+            done = max(int(table.out[:n_groups, 2].sum()), n // 4, 1)
             clock.tick(done)
             spent = clock.seconds() - began
             speed = 0.5 * speed + 0.5 * done / max(1e-6, spent)

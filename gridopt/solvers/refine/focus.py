@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from gridopt.solvers.budget import Clock
 from gridopt.solvers.refine.annealing import Annealing, Best
@@ -20,8 +23,8 @@ class Focus:
     """
     Large neighbourhood search around parts that break a limit (Shaw, CP 1998), each neighbourhood being annealed.
 
-    Take a part outside its limits and some around it, more of them after each failure; anneal these; keep the best plan
-    on the way, by violation, then cost: it is never worse than before.
+    Take parts outside their limits and some around each, more of them after each failure; anneal these; keep the best
+    plan on the way, by violation, then cost: it is never worse than before.
 
     Parameters
     ----------
@@ -51,7 +54,13 @@ class Focus:
     tries: int = 60
 
     def __call__(
-        self, table: Table, clock: Clock, seed: int, best: Best, watch: Callable[[], bool] | None = None
+        self,
+        table: Table,
+        clock: Clock,
+        seed: int,
+        best: Best,
+        watch: Callable[[], bool] | None = None,
+        pool: Executor | None = None,
     ) -> None:
         """Mend the plan on `table` until nothing is broken, nothing helps, or the clock expires."""
         k = len(table.limits.lo)
@@ -64,11 +73,10 @@ class Focus:
             bad = _broken_parts(table)
             if not len(bad):
                 return
-            near = _around(table, int(bad[attempt % len(bad)]), min(k, int(wanted)))
-            hot, give = self.moods[(attempt // max(1, len(bad))) % len(self.moods)]
-            change = self._anneal(
-                table, near, clock, seed + attempt, replace(self.annealing, hot=hot, give=give), scale
-            )
+            sets = _neighbourhoods(table, np.roll(bad, -attempt), min(k, int(wanted)))
+            hot, give = self.moods[(attempt // max(1, len(bad) // len(sets))) % len(self.moods)]
+            annealing = replace(self.annealing, hot=hot, give=give)
+            change = self._anneal(table, sets, clock, seed + attempt, annealing, scale, pool)
             violation, cost = violation + change[0], cost + change[1]
             if change < (0, 0):
                 best.offer(table.board.labels, violation, cost, clock)
@@ -82,22 +90,35 @@ class Focus:
                 return
 
     def _anneal(
-        self, table: Table, near: NDArray[np.int64], clock: Clock, seed: int, annealing: Annealing, scale: float
+        self,
+        table: Table,
+        sets: list[NDArray[np.int64]],
+        clock: Clock,
+        seed: int,
+        annealing: Annealing,
+        scale: float,
+        pool: Executor | None,
     ) -> tuple[int, int]:
-        """Anneal the parts `near` as one group, nothing else moves; return the change in violation and in cost."""
-        streams = np.random.SeedSequence([seed, 77]).generate_state(self.rounds, np.uint64)
+        """Anneal each set of parts as a group, nothing else moves; return the change in violation and in cost."""
+        streams = np.random.SeedSequence([seed, 77]).generate_state(self.rounds * len(sets), np.uint64)
         violation, cost, nodes = 0, 0, None
         for r in range(self.rounds):
+            nodes = table.gather(sets, nodes)
+            sizes = np.diff(table.groups.group_first[: len(sets) + 1])
+            steps = np.maximum(50, sizes * self.steps_per_node // self.rounds)
+            pace = annealing.pace(r / self.rounds, scale)
+
+            def run(g: int, r: int = r, steps: Any = steps, sizes: Any = sizes, pace: Any = pace) -> None:
+                stream = streams[r * len(sets) + g]
+                table.anneal(g, stream, int(steps[g]), pace, table.journal(int(sizes[g])))
+
+            list(map(run, range(len(sets))) if pool is None else pool.map(run, range(len(sets))))
+            table.new_marks(int(steps.max()))
+            found = table.out[: len(sets)].sum(axis=0)
+            clock.tick(max(1, int(found[2])))
+            cost, violation = cost + int(found[0]), violation + int(found[3])
             if clock.expired():
                 break
-            nodes = table.gather(near, nodes)
-            left = clock.steps_left()
-            steps = max(50, len(nodes) * self.steps_per_node // self.rounds)
-            steps = steps if left is None else min(steps, left)
-            table.anneal(0, streams[r], steps, annealing.pace(r / self.rounds, scale), table.journal(len(nodes)))
-            table.new_marks(steps)
-            clock.tick(max(1, int(table.out[0, 2])))
-            cost, violation = cost + int(table.out[0, 0]), violation + int(table.out[0, 3])
         return violation, cost
 
 
@@ -112,16 +133,28 @@ def _broken_parts(table: Table) -> NDArray[np.int64]:
     return np.flatnonzero(bad)
 
 
-def _around(table: Table, part: int, wanted: int) -> NDArray[np.int64]:
-    """Return `part` and the parts nearest to it by borders crossed, at least `wanted` where there are so many."""
-    labels, csr = table.board.labels, table.csr
-    inside = np.zeros(len(table.limits.lo), dtype=bool)
-    inside[part] = True
-    while inside.sum() < wanted:
-        nodes = np.flatnonzero(inside[labels])
-        ends = np.concatenate([csr.indices[csr.indptr[u] : csr.indptr[u + 1]] for u in nodes.tolist()])
-        before = inside.sum()
-        inside[labels[ends]] = True
-        if inside.sum() == before:
+def _neighbourhoods(table: Table, bad: NDArray[np.int64], wanted: int) -> list[NDArray[np.int64]]:
+    """
+    Each part in `bad` with the parts nearest to it by borders crossed, at least `wanted` where there are so many.
+
+    No part is in two of them: a bad part whose surroundings are taken waits. At most as many as the table has groups.
+    """
+    labels, csr, k = table.board.labels, table.csr, len(table.limits.lo)
+    rows, cols = labels[table.borders.source], labels[csr.indices]
+    cut = rows != cols
+    beside = sparse.csr_matrix((np.ones(int(cut.sum()), np.int8), (rows[cut], cols[cut])), shape=(k, k))
+    taken = np.zeros(k, dtype=bool)
+    found: list[NDArray[np.int64]] = []
+    for part in bad.tolist():
+        near, ring = {part}, [part]
+        while len(near) < wanted and ring:
+            around = {q for p in ring for q in beside.indices[beside.indptr[p] : beside.indptr[p + 1]].tolist()}
+            ring = sorted(around - near)
+            near.update(ring)
+        parts = np.array(sorted(near), dtype=np.int64)
+        if not taken[parts].any():
+            taken[parts] = True
+            found.append(parts)
+        if len(found) == table.n_groups:
             break
-    return np.flatnonzero(inside)
+    return found

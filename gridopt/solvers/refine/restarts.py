@@ -83,7 +83,7 @@ class Restarts:
         everything, nodes = np.arange(len(table.limits.lo)), np.arange(n)
         improved = False
         for r in range(self.rounds):
-            table.gather(everything, nodes)
+            table.gather([everything], nodes)
             table.anneal(0, streams[r], steps, annealing.pace(r / self.rounds, scale))
             table.new_marks(steps)
             clock.tick(max(int(table.out[0, 2]), 1))

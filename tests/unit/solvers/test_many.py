@@ -20,14 +20,15 @@ def town(seed: int, n: int = 30, k: int = 5, **options) -> go.Problem:
 
 def figures(result):
     labels = None if result.plan is None else result.plan.labels.tolist()
-    return str(result.status), result.cost, result.bound, labels
+    return str(result.status), result.cost, result.bound, result.imbalance, result.imbalance_bound, labels
 
 
-def nested(*parts, **options) -> go.Problem:
-    """Rows of units with given workloads, each a parent with two grids."""
+def nested(*parts, chords=(), **options) -> go.Problem:
+    """Rows of units with given workloads, each a parent with two grids; chords join units of the second."""
     works = [np.asarray(part) for part in parts]
     first = np.cumsum([0] + [len(work) for work in works])
     edges = [(start + i, start + i + 1) for start, work in zip(first, works) for i in range(len(work) - 1)]
+    edges += [(int(first[1]) + a, int(first[1]) + b) for a, b in chords]
     parent = np.repeat([f"P{i}" for i in range(len(works))], [len(work) for work in works])
     graph = go.Graph.from_edges(int(first[-1]), edges)
     return go.build_problem(
@@ -95,6 +96,41 @@ def test_one_that_cannot_be_solved_leaves_the_others_alone(path6):
         assert [str(r.status) for r in (found[0], found[-1])] == ["OPTIMAL", "OPTIMAL"]
         assert {str(r.status) for r in found[1:-1]} <= {"INFEASIBLE", "NO_PLAN"}
         assert all(r.plan is None and r.exceptions for r in found[1:-1])
+
+
+@pytest.mark.parametrize(
+    ("code", "loads", "chords", "apart", "tolerance"),
+    [
+        ("fits-no-grid", [5, 2, 5, 1, 2, 3], [(0, 5)], None, 0.1),
+        ("hemmed-in", [5, 2, 3, 3], [], (6, 7), 0.1),
+        ("forced-together", [2, 1, 2, 4], [], (4, 6), 0.1),
+        ("too-many-separate", [4, 2, 4, 2, 4], [(0, 3), (1, 4)], None, 0.2),
+    ],
+)
+def test_what_certificates_say_of_the_limits_of_one_region_leaves_the_others_a_plan(
+    code, loads, chords, apart, tolerance
+):
+    locks = None if apart is None else go.Locks(apart=[apart])
+    problem = nested([2, 2, 2, 2], loads, [5, 1, 4, 2], tolerance=tolerance, locks=locks, chords=chords)
+    assert [f.code for f in go.check(problem) if f.severity == "error"] == [code]
+    for result in (go.solve(problem, steps=50_000), go.solve_many([problem, town(1)], steps=200_000, workers=1)[0]):
+        assert result.status == "INFEASIBLE"
+        assert result.exceptions[0].code == code
+        assert result.bound is None
+        assert "keeps those of 2 of 3 regions" in result.reason
+        loads_found = result.plan.loads[:, 0]
+        kept = (problem.lo[:, 0] <= loads_found) & (loads_found <= problem.hi[:, 0])
+        assert kept[problem.nesting.grid_region != 1].all()
+
+
+def test_large_regions_searched_among_many_have_a_bound_that_says_something():
+    """Too large to be listed: their trees are packed after the search, and only theirs."""
+    drawn = [town(1), town(2, n=120, k=5), town(3)]
+    found = go.solve_many(drawn, steps=20_000_000, workers=1)
+    assert [str(r.status) for r in found] == ["OPTIMAL", "FEASIBLE", "OPTIMAL"]
+    assert 0.4 * found[1].cost < found[1].bound <= found[1].cost
+    assert all(r.bound == r.cost for r in (found[0], found[2]))
+    assert all(0 <= r.imbalance_bound <= r.imbalance for r in found)
 
 
 def test_a_region_without_a_plan_is_named_and_the_others_keep_their_limits():
