@@ -23,6 +23,8 @@ from gridopt.solvers.table import Table
 __all__ = ["Effort", "Outcome", "solve_piece"]
 
 
+MANY_NODES, SHARE_OF_MANY = 200_000, 0.84
+"""Pieces with more nodes have few steps for each: more is broken after the first annealing, and more time mends it."""
 MENDED_AT_ONCE = 64
 """Surroundings of broken limits mended side by side at most."""
 SECONDS_FOR_MENDING, MOST_FOR_MENDING = 0.15, 0.15
@@ -134,6 +136,8 @@ def _search(
         return Outcome(None, 0, 0, [], 0)
     annealing = effort.annealing.suited_to(piece)
     share = effort.narrow_share if has_narrow_limits(piece) else effort.first_share
+    if piece.n_nodes > MANY_NODES:
+        share = min(share, SHARE_OF_MANY)
     effort = replace(effort, annealing=annealing, first_share=share)
     groups = annealing.n_groups(piece.n_nodes, piece.n_parts)
     table = Table(piece, labels, max(groups, min(MENDED_AT_ONCE, piece.n_parts // 12)))
