@@ -20,6 +20,7 @@ from benchmarks.quality.runs import Run, carry_out
 from benchmarks.quality.suite import SUITES, Row, chosen, format_suite
 from benchmarks.quality.table import format_table
 from gridopt import Problem
+from gridopt.errors import InputError
 from gridopt.workflow import datasets
 
 ALL = (*PEERS, "gridopt")
@@ -46,7 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
     bench = Bench(wish, {} if wish.tolerance is None else {"tolerance": wish.tolerance})
     with Record(wish.csv) as record, tempfile.TemporaryDirectory() as scratch:
         for run in _in_order(runs):
-            bench.carry_out(run, where, record, Path(scratch))
+            try:
+                bench.carry_out(run, where, record, Path(scratch))
+            except InputError as error:
+                say(str(error))
+                return 2
     print(format_suite(suite, record.rows) if suite is not None else format_table(record.rows))
     say(f"rows appended to {wish.csv}")
     if wish.pictures:

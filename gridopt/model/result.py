@@ -82,7 +82,8 @@ class Result:
     trace : tuple of Step
         How the best plan improved.
     exceptions : tuple of Finding
-        Grids exempt from or outside their limits, and conflicts, each with its reason.
+        Grids exempt from or outside their limits, conflicts, and notes about the data (``severity`` "info"), each with
+        its reason.
     seed : int
         Seed of the search.
     parameters, versions, timings : mapping

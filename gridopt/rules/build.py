@@ -239,7 +239,10 @@ def _rows(regions: Regions, locks: ResolvedLocks, graph: Graph) -> NDArray[np.in
     claims += [(grid, int(regions.region[unit]), graph.ids[unit]) for unit, grid in sorted(locks.fixed.items())]
     for grid, r, who in claims:
         if grid >= k:
-            raise InputError(f"locks name grid {grid} (for {name_ids([who])}), but there are {k} grids, 0 … {k - 1}.")
+            raise InputError(
+                f"locks name grid {grid} (for {name_ids([who])}), counted from 0, that is G{grid + 1:03d}; but there "
+                f"are {k} grids, 0 … {k - 1} (G001 … G{k:03d}). Ask for more grids, or name one of these."
+            )
         if rows[grid] == r:
             continue
         if rows[grid] >= 0 or left[r] == 0:

@@ -45,7 +45,7 @@ def solve_many(
     on_progress: OnProgress | None = None,
 ) -> list[Result]:
     """
-    Solve many problems, small ones at some hundreds a second and core.
+    Solve many problems at once: some hundreds a second and core where grids have about six units, tens where more.
 
     Parameters
     ----------
@@ -84,6 +84,8 @@ def solve_many(
     from gridopt.solvers.warm import compile
 
     began = time.perf_counter()
+    if isinstance(problems, Problem):
+        raise InputError("problems is a single Problem; give a list of them, such as [problem], or call solve.")
     given = list(problems)
     for i, problem in enumerate(given):
         if not isinstance(problem, Problem):
