@@ -136,7 +136,8 @@ def build_problem(
         graph, names, sizes, parents, parent_of, n_grids, tolerance, band, scope, heavy, n_per_parent, targets
     )
     regions = build_regions(graph, work, parent_of, parents, resolved, demand)
-    rows = _rows(regions, resolved, graph)
+    before = read_incumbent(incumbent, graph.ids, sum(regions.n_grids))
+    rows = _rows(regions, resolved, graph, before)
     lo, hi, target = (np.array(getattr(regions, name))[rows] for name in ("lo", "hi", "target"))
     if targets is not None:
         lo, hi, target = _unequal(targets, work, demand, regions)
@@ -160,7 +161,7 @@ def build_problem(
         objective=terms,
         edge_cost=edge_cost,
         unit_cost=unit_cost,
-        incumbent=read_incumbent(incumbent, graph.ids, len(rows)),
+        incumbent=before,
         soft=bool(soft),
         parameters=_plain_parameters(asked),
     )
@@ -228,8 +229,11 @@ def _nesting(regions: Regions, rows: NDArray[np.int32], parents: NDArray[Any]) -
     return Nesting(regions.region.astype(np.int32), rows, parent, parents, tuple(regions.reason))
 
 
-def _rows(regions: Regions, locks: ResolvedLocks, graph: Graph) -> NDArray[np.int32]:
-    """Region of each grid: named grids go where their units are, the others follow in order."""
+def _rows(regions: Regions, locks: ResolvedLocks, graph: Graph, before: NDArray[np.int32] | None) -> NDArray[np.int32]:
+    """
+    Region of each grid: named grids go where their units are, grids in force where most of theirs are, as long as that
+    region has grids left; the others follow in order.
+    """
     k = sum(regions.n_grids)
     rows = np.full(k, -1, dtype=np.int32)
     left = list(regions.n_grids)
@@ -253,8 +257,23 @@ def _rows(regions: Regions, locks: ResolvedLocks, graph: Graph) -> NDArray[np.in
             )
         rows[grid] = r
         left[r] -= 1
+    if before is not None:
+        _keep_grids_in_force(rows, left, before, regions.region)
     rows[rows < 0] = np.repeat(np.arange(len(left)), left)
     return rows
+
+
+def _keep_grids_in_force(
+    rows: NDArray[np.int32], left: list[int], before: NDArray[np.int32], region: NDArray[Any]
+) -> None:
+    """Give each grid in force to the region with most of its units, the surest first; writes `rows` and `left`."""
+    known = np.flatnonzero(before >= 0)
+    pairs, units = np.unique(np.column_stack([before[known], region[known]]), axis=0, return_counts=True)
+    for i in np.lexsort((pairs[:, 1], pairs[:, 0], -units)).tolist():
+        grid, r = pairs[i].tolist()
+        if rows[grid] < 0 and left[r] > 0:
+            rows[grid] = r
+            left[r] -= 1
 
 
 def _tell(problem: Problem) -> list[Finding]:

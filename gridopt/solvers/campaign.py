@@ -37,6 +37,7 @@ LISTED = "No plan exists: proved by listing every part it could have."
 MOST_EXPLAINED, LONGEST_EXPLANATION = 20, 10.0
 """Where there are no more regions than this, the least violation of those without a plan is looked for, for so many
 seconds at most each; elsewhere the violation of the plan that was found has to do."""
+LEAST_SECONDS_OF_A_PROOF = 0.05
 PROOF_SECONDS, PROOF_EFFORT = 60.0, 10.0
 """Seconds, and the solver's own deterministic seconds, for the proof of a region where the budget is in steps."""
 
@@ -338,7 +339,9 @@ class Campaign:
 
         if found.region in self.regions.narrowed:
             return replace(found, reason="A compound was joined by a path, so nothing is proved.")
-        seconds = PROOF_SECONDS if budget.seconds is None else max(0.05, self._clock.seconds_left())
+        seconds = PROOF_SECONDS if budget.seconds is None else self._clock.seconds_left()
+        if seconds < LEAST_SECONDS_OF_A_PROOF or self._cancel.is_set():
+            return replace(found, reason="No time was left for a proof.")
         began = time.perf_counter()
         proof = prove_piece(
             piece,
@@ -362,7 +365,8 @@ class Campaign:
             raise InternalError(f"region {found.region} was proved to have no plan, but has one: {proof.reason}")
         reason = proof.reason
         if status == "infeasible":
-            reason += _relaxation(piece, labels, seconds, effort, self.seed)
+            left = seconds if budget.seconds is None else max(0.2, self._clock.seconds_left())
+            reason += _relaxation(piece, labels, left, effort, self.seed)
         return RegionOutcome(
             found.region,
             labels,

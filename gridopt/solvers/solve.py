@@ -457,7 +457,7 @@ def _trace(regions: Regions, outcomes: dict[int, RegionOutcome], cost: int, viol
     ordered = [outcomes[r] for r in sorted(outcomes)]
     outside = cost - sum(o.cost for o in ordered)
     at_cost = outside + sum(o.first[1] for o in ordered)
-    at_violation = sum(o.first[0] for o in ordered)
+    at_violation = regions.violation_alone() + sum(o.first[0] for o in ordered)
     rows, step, seconds = [], 0, 0.0
     for o in ordered:
         trace = o.trace if len(ordered) <= 50 else o.trace[-1:]

@@ -106,6 +106,7 @@ def run(
     solver.parameters.random_seed = seed % 2**31
     solver.parameters.num_workers = workers if workers >= PORTFOLIO_WORKERS and effort is None else 1
     solver.parameters.linearization_level = 2
+    solver.parameters.catch_sigint_signal = False  # its handler would stay, and end the process at the next Ctrl-C
     solver.parameters.max_time_in_seconds = max(0.01, seconds)
     if effort is not None:
         solver.parameters.max_deterministic_time = max(1e-3, effort)

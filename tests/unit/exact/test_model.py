@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from brute import is_sound_piece, piece_cost, piece_violation, solve_piece
@@ -95,3 +98,23 @@ def test_no_time_is_no_answer_but_a_valid_bound(k):
     short, long = prove_piece(piece, seconds=0.05), prove_piece(piece, seconds=30)
     assert long.status == "optimal"
     assert short.bound is None or short.bound <= long.cost
+
+
+def test_the_interrupt_signal_is_python_s_again_after_a_proof():
+    """CP-SAT has a handler of its own that would end the process; run apart, since it would end the tests."""
+    script = """
+import os, signal, threading, time
+import gridopt as go
+path = go.Graph.from_edges(12, [(u, u + 1) for u in range(11)] + [(u, u + 3) for u in range(9)])
+problem = go.build_problem(path, workload=list(range(1, 13)), n_grids=3, tolerance=0.1)
+from gridopt.solvers.decompose.regions import decompose
+from gridopt.solvers.exact import prove_piece
+prove_piece(decompose(problem).piece(0), seconds=2)
+threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    time.sleep(5)
+except KeyboardInterrupt:
+    print("as it should be")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "as it should be", done.stderr[-500:]

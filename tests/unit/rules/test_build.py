@@ -389,3 +389,16 @@ def test_heavy_units_are_told_by_the_workload_that_is_too_heavy():
 def test_text_is_no_workload_even_where_it_looks_like_numbers():
     with pytest.raises(go.InputError, match="'code' is text"):
         go.build_problem(path(2), pd.DataFrame({"code": ["63000010", "63000020"]}), n_grids=2)
+
+
+@pytest.mark.parametrize("parents", [None, [0, 0, 0, 0, 1, 1, 1, 1]])
+def test_grids_in_force_stay_where_most_of_their_units_are(parents):
+    graph = go.Graph.from_edges(8, [(0, 1), (1, 2), (2, 3), (4, 5), (5, 6), (6, 7)])
+    before = [2, 2, 3, 3, 0, 0, 1, 1]  # numbered the other way round than the regions
+    extra = {} if parents is None else {"parent": parents}
+    terms = {"cut": 1, "moved": 1}
+    problem = go.build_problem(graph, workload=[1] * 8, n_grids=4, incumbent=before, objective=terms, **extra)
+    result = go.solve(problem, steps=2000)
+    assert go.verify(problem, before) == []
+    assert result.plan.labels.tolist() == before
+    assert result.cost == 2

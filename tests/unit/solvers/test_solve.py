@@ -201,3 +201,15 @@ def test_arguments_that_make_no_sense_are_refused(path6, given, word):
     problem = go.build_problem(path6, workload=[1] * 6, n_grids=2)
     with pytest.raises(go.GridoptError, match=word):
         solve(problem, **given)
+
+
+def test_trace_counts_what_regions_of_one_grid_miss():
+    edges = [(u, u + 1) for u in range(7)] + [(8, 9)]
+    graph = go.Graph.from_edges(10, edges, xy=[(100 * u, 0) for u in range(10)])
+    work, parent = [2] * 8 + [9, 9], [0] * 8 + [1] * 2
+    terms = {"cut": 1, "inertia": 1}
+    problem = go.build_problem(
+        graph, work, band=(1, 12), n_grids=3, parent=parent, soft=True, objective=terms, heavy="strict"
+    )
+    trace = go.solve(problem, steps=1000, seed=1, workers=1).trace
+    assert {step.violation for step in trace} == {250_000}
