@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gridopt._kernels.graph import draw
 from gridopt._kernels.jit import kernel
 
@@ -46,7 +48,7 @@ def cluster_nodes(csr, load, most_load, most_nodes, kind, order, cluster, mass, 
     state = seed
     for i in range(n - 1, 0, -1):
         state, bits = draw(state)
-        j = bits % (i + 1)
+        j = np.int64(bits % np.uint64(i + 1))
         order[i], order[j] = order[j], order[i]
     for i in range(n):
         u = order[i]

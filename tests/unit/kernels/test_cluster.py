@@ -97,7 +97,7 @@ def _order(n, seed):
     order, state = list(range(n)), seed
     for i in range(n - 1, 0, -1):
         state, bits = draw(np.uint64(state))
-        j = int(np.uint64(bits).astype(np.int64)) % (i + 1)
+        j = int(bits) % (i + 1)
         order[i], order[j] = order[j], order[i]
     return order
 
