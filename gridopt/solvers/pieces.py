@@ -14,7 +14,7 @@ from gridopt.solvers.construct.bisection import Bisection
 from gridopt.solvers.construct.mending import Mending
 from gridopt.solvers.decompose.pendants import join_pendants
 from gridopt.solvers.piece import Piece
-from gridopt.solvers.refine.annealing import Annealing, Best, has_narrow_limits
+from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.refine.focus import Focus
 from gridopt.solvers.refine.multilevel import Multilevel
 from gridopt.solvers.refine.restarts import STEPS_PER_SECOND, Restarts
@@ -43,9 +43,11 @@ class Effort:
     steps_per_node : int
         The search of a piece ends by itself after so many steps for each of its nodes.
     first_share, narrow_share : float
-        Share of a budget the first annealing takes, and where limits are narrow; the rest mends limits or polishes.
+        Share of a budget the first annealing takes, and where it uses chains; the rest mends limits or polishes.
     steps_per_start, most_starts : int
         Where parts have many nodes: steps for each node worth another start, and how many starts at most.
+    mending_share : float
+        Share of what is then left that mending takes at most.
     small : int
         Pieces of at most so many nodes are annealed from several constructions.
     mended_whole : int
@@ -58,6 +60,7 @@ class Effort:
     narrow_share: float = 0.7
     steps_per_start: int = 1_000
     most_starts: int = 12
+    mending_share: float = 0.5
     small: int = 400
     mended_whole: int = 5000
 
@@ -135,7 +138,7 @@ def _search(
     if labels is None:
         return Outcome(None, 0, 0, [], 0)
     annealing = effort.annealing.suited_to(piece)
-    share = effort.narrow_share if has_narrow_limits(piece) else effort.first_share
+    share = effort.narrow_share if annealing.longest > 1 else effort.first_share
     if piece.n_nodes > MANY_NODES:
         share = min(share, SHARE_OF_MANY)
     effort = replace(effort, annealing=annealing, first_share=share)
@@ -164,7 +167,7 @@ def _search(
         if not spent or stop():
             break
         if best.violation:
-            Focus()(table, clock, seed + 7919 * cycle, best, stop, pool)
+            _mend(table, clock, seed + 7919 * cycle, best, effort, stop, pool)
             table.put(best.labels)
         mend = best.violation > 0 and piece.n_nodes <= effort.mended_whole
         annealing = _next(effort.annealing, mend, cycle)
@@ -211,6 +214,29 @@ def _several_starts(
                     best.labels[:] = found.labels
         clock.tick(spent)
     best.trace.sort(key=lambda row: row[0])
+
+
+def _mend(
+    table: Table,
+    clock: Clock,
+    seed: int,
+    best: Best,
+    effort: Effort,
+    stop: Callable[[], bool],
+    pool: Executor | None,
+) -> None:
+    """Mend limits for a share of what is left of the budget, so that something is left to polish with."""
+    left, before = clock.steps_left(), clock.steps
+    part = Budget(
+        None if clock.budget.seconds is None else clock.seconds_left() * effort.mending_share,
+        None if left is None else max(1, int(left * effort.mending_share)),
+    ).start()
+    inner = Best(best.labels, best.violation, best.cost)
+    Focus()(table, part, seed, inner, stop, pool)
+    for step, seconds, cost, violation in inner.trace:
+        best.trace.append((before + step, clock.seconds() - part.seconds() + seconds, cost, violation))
+    best.violation, best.cost = inner.violation, inner.cost
+    clock.tick(part.steps)
 
 
 def _next(annealing: Annealing, mend: bool, cycle: int) -> Annealing:

@@ -14,7 +14,7 @@ from gridopt.solvers.budget import Clock
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.table import Table
 
-__all__ = ["Annealing", "Best", "has_narrow_limits"]
+__all__ = ["Annealing", "Best"]
 
 MOST_GROUPS = 256
 SLICE_SECONDS, SLICE_SECONDS_PER_NODE = 0.25, 1.5e-6
@@ -103,7 +103,7 @@ class Annealing:
         Return the same for the limits of a piece: without chains where they are wide, since single moves are quicker;
         with a price that rises sooner where they are narrow.
         """
-        if has_narrow_limits(piece):
+        if _has_narrow_limits(piece):
             return replace(self, bend=self.bend - 1)
         return self if piece.n_nodes < self.few_nodes * piece.n_parts else replace(self, longest=1)
 
@@ -189,7 +189,7 @@ class Annealing:
         return max(200, min(by_steps, int(speed * slice_seconds)))
 
 
-def has_narrow_limits(piece: Piece) -> bool:
+def _has_narrow_limits(piece: Piece) -> bool:
     """Whether the limits of a typical part are closer together than the load of a typical node."""
     load = piece.workload
     some = (load > 0).any(axis=1)
