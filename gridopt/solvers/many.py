@@ -79,7 +79,7 @@ def solve_many(
     >>> path = go.Graph.from_edges(4, [(0, 1), (1, 2), (2, 3)], costs=[4, 9, 2])
     >>> problems = [go.build_problem(path, workload=[1, w, 1, 1], n_grids=2, tolerance=0.5) for w in (1, 2, 3)]
     >>> [(str(result.status), result.cost) for result in go.solve_many(problems)]
-    [('OPTIMAL', 2), ('OPTIMAL', 4), ('OPTIMAL', 4)]
+    [('OPTIMAL', 2), ('OPTIMAL', 9), ('OPTIMAL', 9)]
     """
     from gridopt.solvers.warm import compile
 
