@@ -196,7 +196,7 @@ def _without(piece, case):
 def test_nothing_claims_less_than_the_best_of_all_plans_and_restarts_find_it_or_come_near(case, monkeypatch):
     """
     Brute force over all labels of pieces of 7 nodes in 3 parts, most of which have no plan within limits: the least
-    violation is found in three of four (unequal targets are the hardest), and half the time at the least cost.
+    violation is found in all but two of twelve, and half the time at the least cost.
     """
     monkeypatch.setitem(globals(), "STEPS", 20_000)
     solvable, nearest, cheapest = 0, 0, 0
@@ -214,7 +214,7 @@ def test_nothing_claims_less_than_the_best_of_all_plans_and_restarts_find_it_or_
                 nearest += best.violation == optimum[0]
                 cheapest += (best.violation, best.cost) == optimum
     assert solvable >= 6
-    assert 4 * nearest >= 3 * solvable
+    assert nearest >= solvable - 2
     assert 2 * cheapest >= solvable
 
 
