@@ -30,11 +30,13 @@ SECONDS_BETWEEN = 0.2
 
 FLAGS = {
     "n_grids": "--grids",
+    "carry": "--workload",
     **{
         name: f"--{name.replace('_', '-')}"
         for name in (
-            *("band", "barriers", "class_column", "crossings", "heavy", "islands", "links", "locks", "missing"),
-            *("min_area", "parent", "seconds", "seed", "steps", "street_tolerance", "tolerance", "workers"),
+            *("band", "barriers", "class_column", "crossings", "gap_width", "heavy", "islands", "links", "locks"),
+            *("min_area", "missing", "parent", "seconds", "seed", "spike_width", "steps", "street_tolerance"),
+            *("tolerance", "workers"),
         )
     },
 }
@@ -65,7 +67,8 @@ def in_flags(text: str) -> str:
     >>> in_flags("Name a system in metres with crs=, or give snap=0.5.")
     'Name a system in metres with crs= (in Python), or give snap=0.5 (in Python).'
     """
-    return IN_PYTHON.sub(lambda match: f"{match[0]} (in Python)", ARGUMENT.sub(_flag, text))
+    text = IN_PYTHON.sub(lambda match: f"{match[0]} (in Python)", ARGUMENT.sub(_flag, text))
+    return text.replace("repair_units()", "gridopt repair")
 
 
 def _flag(match: re.Match[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from gridopt.cli._options import (
     territory_options,
 )
 
+if TYPE_CHECKING:
+    from gridopt.errors import Finding
+
 __all__ = ["command"]
 
 
@@ -25,7 +28,8 @@ __all__ = ["command"]
 @territory_options
 @limit_options
 @exception_options
-def command(units: str, **asked: Any) -> int:
+@click.option("--defects", metavar="FILE", help="List every defect of the polygons with its place: .gpkg or .csv.")
+def command(units: str, defects: str | None, **asked: Any) -> int:
     """
     Check UNITS before solving.
 
@@ -40,6 +44,7 @@ def command(units: str, **asked: Any) -> int:
     if is_stated and not is_metis(units) and not request.workload:
         raise click.UsageError("say which column is the workload: --workload COL.")
     with quiet_library():
+        seen = _inspect(request, defects)
         territory = read_territory(request)
         graph = territory.graph
         click.echo(f"units       {graph.n_units:,}, {graph.n_edges:,} pairs of neighbours")
@@ -48,6 +53,8 @@ def command(units: str, **asked: Any) -> int:
             problem = state_problem(request, territory)
             found = [*territory.findings, *check(problem)]
             _show_limits(problem)
+    told = {f.code for f in seen}
+    found = [*seen, *(f for f in found if f.code not in told)]
     errors = [f for f in found if f.severity == "error"]
     show_findings("findings", sorted(found, key=lambda f: ("error", "warning", "info").index(f.severity)))
     if errors:
@@ -68,3 +75,27 @@ def _show_limits(problem: Any) -> None:
             least, most = (problem.in_user_units(int(v), a) for v in (lo.min(), hi.max()))
             limits = f"; a grid may have {least:,} to {most:,}"
         click.echo(f"{name[:11]:<11} {total:,} in all{limits}")
+
+
+def _inspect(request: Request, target: str | None) -> list[Finding]:
+    """Look at the polygons themselves, and say what makes them unusable before anything else can complain of it."""
+    from gridopt.cli._show import show_files, show_findings
+    from gridopt.io._atomic import check_no_input, check_writable
+    from gridopt.io.defects import check_suffix, write_defects
+    from gridopt.io.gerrychain import is_gerrychain
+    from gridopt.io.tables import read_units
+    from gridopt.territory.defects import KINDS_OF_DEFECT, inspect_units
+
+    if is_metis(request.source) or is_gerrychain(request.source):
+        if target is not None:
+            raise click.UsageError("--defects needs polygons: a graph has none.")
+        return []
+    if target is not None:
+        check_no_input([check_writable(check_suffix(target))], request.files().values())
+    table = inspect_units(read_units(request.source, id_column=request.id))
+    said = [f for f in table.attrs["findings"] if f.code in {k.code for k in KINDS_OF_DEFECT}]
+    if target is not None:
+        show_files([write_defects(target, table)])
+    if any(f.severity == "error" for f in said):
+        show_findings("defects", said)
+    return said

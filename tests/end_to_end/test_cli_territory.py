@@ -1,0 +1,89 @@
+"""Territory as planners have it, from the command line: polygons that do not fit, layers that do not match."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+
+from tests.end_to_end.towns import BRIEF, Run, contents, squares
+
+
+def dirty_town() -> gpd.GeoDataFrame:
+    """Sixteen squares: 002 reaches 1 m into 003, a crack of 0.4 m before 006, 016 drawn twice (as 017)."""
+    town = squares(4, 4)
+    shapes = town.geometry.to_numpy().copy()
+    shapes[1] = shapely.box(100, 0, 201, 100)
+    shapes[5] = shapely.box(100.4, 100, 200, 200)
+    town = town.set_geometry(gpd.GeoSeries(shapes, crs=town.crs))
+    twin = town.iloc[[15]].assign(code="017")
+    return pd.concat([town, twin], ignore_index=True)
+
+
+def test_repair_makes_units_fit_and_says_what_moved(run: Run) -> None:
+    """Overlap 100 m2, gap 40 m2, a duplicate of 10,000 m2: the account adds up, and a plan can be made."""
+    dirty_town().to_file("dirty.gpkg", layer="units")
+    ended = run("repair", "dirty.gpkg", "--id", "code", "--workload", "persons", "--out", "clean.gpkg")
+    assert ended.code == 0, ended.err
+    assert "units       16 of 17; 4 changed" in ended.out
+    account = gpd.read_file("clean.gpkg", layer="account").set_index("step")["area_m2"].round(6).to_dict()
+    assert account == {
+        **{"as given": 170_060, "rings mended": 0, "spikes cut": 0, "duplicates dropped": -10_000},
+        **{"overlaps removed": -100, "gaps filled": 40, "crumbs handed over": 0, "after": 160_000, "unexplained": 0},
+    }
+    units = gpd.read_file("clean.gpkg", layer="units").set_index("unit")
+    assert shapely.coverage_is_valid(units.geometry.to_numpy())
+    assert units.at["016", "persons"] == 50
+    defects = gpd.read_file("clean.gpkg", layer="defects")
+    assert defects["kind"].tolist() == ["duplicate-polygon", "overlap", "gap"]
+    assert set(defects.geom_type) == {"Point"}
+    solved = run("solve", "clean.gpkg:units", "--workload", "persons", "--grids", 4, "--tolerance", "0.2", *BRIEF)
+    assert solved.code == 2  # no --out
+    ended = run(
+        *("solve", "clean.gpkg:units", "--workload", "persons", "--grids", 4, "--tolerance", "0.2"),
+        *(*BRIEF, "--out", "plan.gpkg"),
+    )
+    assert ended.code == 0, ended.err
+    assert run("verify", "plan.gpkg").code == 0
+
+
+def test_check_lists_every_defect_with_its_place(run: Run) -> None:
+    """The table names kind, units, square metres, metres and degrees; a layer that fits has none."""
+    dirty_town().to_file("dirty.gpkg", layer="units")
+    ended = run("check", "dirty.gpkg", "--id", "code", "--defects", "defects.csv")
+    assert ended.code == 0, ended.err
+    assert "overlap: '002', '003' (value 1, 100.00 m2). Ground in several units; gridopt repair" in ended.out
+    table = pd.read_csv("defects.csv", dtype={"units": str}).set_index("kind")
+    assert table.loc["gap", "units"] == "005; 006; 002; 010"
+    assert table.loc["gap", ["area_m2", "width_m", "x", "y"]].tolist() == pytest.approx([40, 0.4, 100.2, 150], abs=0.01)
+    place = gpd.GeoSeries([shapely.Point(table.loc["gap", ["lon", "lat"]])], crs=4326).to_crs(32651)[0]
+    assert place.distance(shapely.Point(100.2, 150)) < 0.05
+    clean = run("check", "town.gpkg", "--id", "code", "--defects", "none.gpkg")
+    assert clean.code == 0, clean.err
+    assert len(gpd.read_file("none.gpkg", layer="defects")) == 0
+
+
+def test_check_says_where_invalid_rings_are_before_it_refuses_them(run: Run) -> None:
+    """Exit code 2 and one message, as for any input that cannot be used; the places stand above it."""
+    town = squares(4, 4)
+    shapes = town.geometry.to_numpy().copy()
+    shapes[0] = shapely.Polygon([(0, 0), (100, 100), (100, 0), (0, 100)])
+    town.set_geometry(gpd.GeoSeries(shapes, crs=town.crs)).to_file("bow.gpkg", layer="units")
+    ended = run("check", "bow.gpkg", "--id", "code")
+    assert ended.code == 2
+    assert "error invalid-geometry: '001'" in ended.out
+    assert "at (50.0, 50.0)" in ended.out
+    assert "gridopt repair" in ended.err
+    assert run("repair", "bow.gpkg", "--id", "code", "--out", "mended.gpkg").code == 0
+    assert run("check", "mended.gpkg:units").code == 0
+
+
+def test_repair_refuses_what_it_cannot_write(run: Run) -> None:
+    """Another suffix, or the input itself: nothing is touched."""
+    before = contents(Path())
+    assert "GeoPackage" in run("repair", "town.gpkg", "--out", "clean.csv").err
+    assert "is an input" in run("repair", "town.gpkg", "--out", "town.gpkg").err
+    assert contents(Path()) == before
