@@ -35,6 +35,7 @@ _HOME = {
     "Repaired": "gridopt.territory.repair",
     "Result": "gridopt.model.result",
     "Status": "gridopt.model.result",
+    "Why": "gridopt.territory.why",
     "build_blocks": "gridopt.territory.blocks",
     "build_graph": "gridopt.territory.adjacency",
     "build_problem": "gridopt.rules.build",
@@ -51,6 +52,7 @@ _HOME = {
     "summary": "gridopt.rules.metrics",
     "to_grids": "gridopt.workflow.grids",
     "verify": "gridopt.rules.verify",
+    "why": "gridopt.territory.why",
 }
 _MODULES = {"datasets": "gridopt.workflow.datasets", "synthetic": "gridopt.territory.synthetic"}
 

@@ -22,13 +22,26 @@ __all__ = [
     "exception_options",
     "is_metis",
     "limit_options",
+    "read_shapes",
     "read_territory",
     "state_problem",
     "territory_options",
 ]
 
+LAYERS = ("locks", "streets", "barriers", "crossings", "links", "overrides")
+"""Options that name a file, beside the units."""
 METIS_SUFFIXES = (".graph", ".graph.gz", ".metis")
-OF_SHAPES = ("streets", "class_column", "street_tolerance", "barriers", "crossings", "links")
+OF_SHAPES = (
+    "streets",
+    "class_column",
+    "street_tolerance",
+    "barriers",
+    "crossings",
+    "links",
+    "overrides",
+    "snap",
+    "crs",
+)
 """Options that need polygons."""
 
 
@@ -46,6 +59,9 @@ class Request:
     street_tolerance: float | None = None
     barriers: str | None = None
     links: str | None = None
+    overrides: str | None = None
+    snap: float | None = None
+    crs: str | None = None
     grids: int | None = None
     band: tuple[str, str] | None = None
     tolerance: str | None = None
@@ -56,7 +72,7 @@ class Request:
 
     def sources(self) -> dict[str, str]:
         """What is read, ``FILE`` or ``FILE:layer`` as given, by what it is for."""
-        given = {name: getattr(self, name) for name in ("locks", "streets", "barriers", "crossings", "links")}
+        given = {name: getattr(self, name) for name in LAYERS}
         return {"graph" if is_metis(self.source) else "units": self.source} | {n: s for n, s in given.items() if s}
 
     def files(self) -> dict[str, Path]:
@@ -117,6 +133,18 @@ def territory_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="What a unit without a workload value means.",
         ),
         click.option("--links", metavar="F[:layer]", help="Units joined without a border: lines, or a CSV of two ids."),
+        click.option(
+            "--overrides",
+            metavar="CSV",
+            help="Table u, v, action, reason: pairs to join or to part, whatever the shapes.",
+        ),
+        click.option(
+            "--snap",
+            metavar="METRES",
+            type=click.FloatRange(min=0),
+            help="Gaps and overlaps up to this width are borders. Default 0.05; more at seams of layers.",
+        ),
+        click.option("--crs", metavar="EPSG:N", help="System in metres to measure in. Default: that of UNITS, or UTM."),
     ]
     return _with(command, options)
 
@@ -247,35 +275,41 @@ def _refuse_options(request: Request, names: tuple[str, ...], what: str) -> None
 
 
 def _read_shapes(request: Request) -> Territory:
-    from gridopt.io.tables import read_layer, read_table, read_units
     from gridopt.territory.adjacency import build_graph
     from gridopt.territory.crs import to_metric
 
+    units, options = read_shapes(request)
+    units, _, said = to_metric(units, options.pop("crs", None), what="units")
+    graph = build_graph(units, **options)
+    workload = units[list(request.workload)]
+    barriers = options.get("barriers")
+    return Territory(graph, workload, units, request.inputs(), tuple(said), options.get("streets"), barriers)
+
+
+def read_shapes(request: Request) -> tuple[Any, dict[str, Any]]:
+    """Units of a request, and the arguments of `build_graph` that it asks for."""
+    from gridopt.io.tables import read_layer, read_table, read_units
+
     wanted = [*request.workload, *([request.parent] if request.parent else [])]
     units = read_units(request.source, id_column=request.id, columns=wanted)
-    streets = read_layer(request.streets, what="streets", shapes=("line",)) if request.streets else None
-    barriers = read_layer(request.barriers, what="barriers", shapes=("line", "polygon")) if request.barriers else None
-    crossings = read_layer(request.crossings, what="crossings", shapes=("point", "line")) if request.crossings else None
-    links = _link_ids(read_table(request.links, what="links", as_text=True), units.index) if request.links else None
-    more: dict[str, Any] = {}
-    if request.street_tolerance is not None:
-        more["street_tolerance"] = request.street_tolerance
-    units, _, said = to_metric(units, what="units")
-    graph = build_graph(
-        units,
-        streets=streets,
-        barriers=barriers,
-        crossings=crossings,
-        links=links,
-        class_column=request.class_column,
-        **more,
-    )
-    workload = units[list(request.workload)]
-    return Territory(graph, workload, units, request.inputs(), tuple(said), streets, barriers)
+    kinds = {"streets": ("line",), "barriers": ("line", "polygon"), "crossings": ("point", "line")}
+    options: dict[str, Any] = {}
+    for name, shapes in kinds.items():
+        source = getattr(request, name)
+        if source:
+            options[name] = read_layer(source, what=name, shapes=shapes)
+    if request.links:
+        options["links"] = _unit_ids(read_table(request.links, what="links", as_text=True), units.index)
+    if request.overrides:
+        options["overrides"] = _unit_ids(read_table(request.overrides, what="overrides", as_text=True), units.index)
+    for name in ("class_column", "street_tolerance", "snap", "crs"):
+        if getattr(request, name) is not None:
+            options[name] = getattr(request, name)
+    return units, options
 
 
-def _link_ids(links: pd.DataFrame, units: pd.Index) -> pd.DataFrame:
-    """Ids of a table of links as the units have them, and costs as numbers: a CSV is read as text."""
+def _unit_ids(links: pd.DataFrame, units: pd.Index) -> pd.DataFrame:
+    """Ids of a table of pairs as the units have them, and costs as numbers: a CSV is read as text."""
     if hasattr(links, "geometry"):
         return links
     links = links.copy()

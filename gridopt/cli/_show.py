@@ -34,7 +34,18 @@ FLAGS = {
     **{
         name: f"--{name.replace('_', '-')}"
         for name in (
-            *("band", "barriers", "class_column", "crossings", "gap_width", "heavy", "islands", "links", "locks"),
+            *(
+                "band",
+                "barriers",
+                "class_column",
+                "crossings",
+                "gap_width",
+                "heavy",
+                "islands",
+                "links",
+                "locks",
+                "overrides",
+            ),
             *("min_area", "missing", "parent", "seconds", "seed", "spike_width", "steps", "street_tolerance"),
             *("tolerance", "workers"),
         )
@@ -50,6 +61,8 @@ IN_PYTHON = re.compile(
     r"""(?:\{[^}]*\}|\[[^]]*\]|"[^"]*"|'[^']*'|[\w.:]*\w)?"""
 )
 """Arguments that no flag sets, with their values."""
+OF_SOME = ("crs", "snap")
+"""Arguments that only some commands have a flag for."""
 MISLEADING_GAP = 0.5
 """A bound further below the plan than this share of its cost is said to tell little."""
 
@@ -67,7 +80,13 @@ def in_flags(text: str) -> str:
     >>> in_flags("Name a system in metres with crs=, or give snap=0.5.")
     'Name a system in metres with crs= (in Python), or give snap=0.5 (in Python).'
     """
-    text = IN_PYTHON.sub(lambda match: f"{match[0]} (in Python)", ARGUMENT.sub(_flag, text))
+    context = click.get_current_context(silent=True)
+    own = {p.name for p in context.command.params} if context else set()
+    here = [name for name in OF_SOME if name in own]
+    text = IN_PYTHON.sub(lambda m: m[0] if m[0].partition("=")[0] in here else f"{m[0]} (in Python)", text)
+    text = ARGUMENT.sub(_flag, text)
+    for name in here:
+        text = re.sub(rf"""(?<![\w'"-]){name}=(?=(['"\w]?))""", lambda m: f"--{m[0][:-1]}{' ' if m[1] else ''}", text)
     return text.replace("repair_units()", "gridopt repair")
 
 

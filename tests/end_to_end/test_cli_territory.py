@@ -87,3 +87,42 @@ def test_repair_refuses_what_it_cannot_write(run: Run) -> None:
     assert "GeoPackage" in run("repair", "town.gpkg", "--out", "clean.csv").err
     assert "is an input" in run("repair", "town.gpkg", "--out", "town.gpkg").err
     assert contents(Path()) == before
+
+
+# ---- who borders whom ------------------------------------------------------------------------------------------------
+
+
+def test_why_answers_with_the_options_of_solve(run: Run) -> None:
+    """A river between 001 and 002, and a row that joins them again, with its reason."""
+    river = gpd.GeoDataFrame(
+        {"name": ["Mill Brook"]}, geometry=[shapely.LineString([(100, -9), (100, 409)])], crs=32651
+    )
+    river.to_file("river.gpkg", layer="barriers")
+    asked = ("town.gpkg", "001", "002", "--id", "code", "--barriers", "river.gpkg")
+    ended = run("why", *asked, "--workload", "persons", "--grids", 4)
+    assert ended.code == 0, ended.err
+    assert "'001' and '002' are not neighbours." in ended.out
+    assert "The barrier 'Mill Brook' runs along 100.0 m of it." in ended.out
+    Path("overrides.csv").write_text("u,v,action,reason\n001,002,join,footbridge since May\n", encoding="utf-8")
+    ended = run("why", *asked, "--overrides", "overrides.csv")
+    assert "'001' and '002' are neighbours." in ended.out
+    assert "Row 1 of --overrides joins them: footbridge since May." in ended.out
+    assert run("why", "town.gpkg", "001", "999", "--id", "code").code == 2
+
+
+def test_overrides_reach_the_plan(run: Run) -> None:
+    """Two pairs are parted, so that the town falls in two: each half gets grids of its own."""
+    rows = [f"{a:03d},{a + 4:03d},part,motorway" for a in range(5, 9)]
+    Path("overrides.csv").write_text("\n".join(["u,v,action,reason", *rows]) + "\n", encoding="utf-8")
+    ended = run("check", "town.gpkg", "--id", "code", "--overrides", "overrides.csv")
+    assert "override (value 4). Rows of --overrides joined 0 pairs of units and parted 4." in ended.out
+    assert "several-components" in ended.out
+    solve = ("solve", "town.gpkg", "--id", "code", "--workload", "persons", "--grids", 2, "--tolerance", "0.3", *BRIEF)
+    ended = run(*solve, "--overrides", "overrides.csv", "--out", "plan.gpkg")
+    assert ended.code == 0, ended.err
+    units = gpd.read_file("plan.gpkg", layer="units")
+    assert units.groupby("grid")["code"].agg(sorted).tolist() == [
+        [f"{i:03d}" for i in range(1, 9)],
+        [f"{i:03d}" for i in range(9, 17)],
+    ]
+    assert run("verify", "plan.gpkg").code == 0
