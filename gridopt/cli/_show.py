@@ -31,23 +31,13 @@ SECONDS_BETWEEN = 0.2
 FLAGS = {
     "n_grids": "--grids",
     "carry": "--workload",
+    "threshold": "--parent-share",
     **{
         name: f"--{name.replace('_', '-')}"
         for name in (
-            *(
-                "band",
-                "barriers",
-                "class_column",
-                "crossings",
-                "gap_width",
-                "heavy",
-                "islands",
-                "links",
-                "locks",
-                "overrides",
-            ),
-            *("min_area", "missing", "parent", "seconds", "seed", "spike_width", "steps", "street_tolerance"),
-            *("tolerance", "workers"),
+            *("band", "barriers", "class_column", "crossings", "gap_width", "heavy", "islands", "links", "locks"),
+            *("min_area", "missing", "overrides", "parent", "seconds", "seed", "source_datum", "spike_width", "steps"),
+            *("street_tolerance", "tolerance", "workers"),
         )
     },
 }

@@ -23,13 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
+MOST_DOUBTFUL = 5
+"""Units of doubtful parents spelled out; the table holds all."""
+
+
 @click.command("check", short_help="Check units before solving.")
 @click.argument("units", metavar="UNITS")
 @territory_options
 @limit_options
 @exception_options
+@click.option("--parent-table", metavar="CSV", help="With --parents: parent, share and second choice of each unit.")
 @click.option("--defects", metavar="FILE", help="List every defect of the polygons with its place: .gpkg or .csv.")
-def command(units: str, defects: str | None, **asked: Any) -> int:
+def command(units: str, defects: str | None, parent_table: str | None, **asked: Any) -> int:
     """
     Check UNITS before solving.
 
@@ -44,6 +49,8 @@ def command(units: str, defects: str | None, **asked: Any) -> int:
     if is_stated and not is_metis(units) and not request.workload:
         raise click.UsageError("say which column is the workload: --workload COL.")
     with quiet_library():
+        if parent_table is not None:
+            _check_table(request, parent_table)
         seen = _inspect(request, defects)
         territory = read_territory(request)
         graph = territory.graph
@@ -53,6 +60,8 @@ def command(units: str, defects: str | None, **asked: Any) -> int:
             problem = state_problem(request, territory)
             found = [*territory.findings, *check(problem)]
             _show_limits(problem)
+        if territory.parents is not None:
+            _show_parents(territory.parents, parent_table)
     told = {f.code for f in seen}
     found = [*seen, *(f for f in found if f.code not in told)]
     errors = [f for f in found if f.severity == "error"]
@@ -75,6 +84,34 @@ def _show_limits(problem: Any) -> None:
             least, most = (problem.in_user_units(int(v), a) for v in (lo.min(), hi.max()))
             limits = f"; a grid may have {least:,} to {most:,}"
         click.echo(f"{name[:11]:<11} {total:,} in all{limits}")
+
+
+def _check_table(request: Request, target: str) -> None:
+    from gridopt.io._atomic import check_no_input, check_writable
+
+    if not request.parents:
+        raise click.UsageError("--parent-table needs --parents: polygons that units are given to.")
+    if not target.lower().endswith(".csv"):
+        raise click.UsageError(f"--parent-table is a CSV: name it {target.rpartition('.')[0] or 'parents'}.csv.")
+    check_no_input([check_writable(target)], request.files().values())
+
+
+def _show_parents(parents: Any, target: str | None) -> None:
+    """How clear the choice of parents is; the doubtful units with both shares."""
+    from gridopt.io._atomic import replacing
+
+    doubtful = parents.doubtful
+    n = len(parents.table)
+    click.echo(f"parents     {parents.table['parent'].nunique():,}; {n - len(doubtful):,} of {n:,} units clear")
+    for unit, row in doubtful.head(MOST_DOUBTFUL).iterrows():
+        other = f", {row['second']!s} {row['second_share']:.1%}" if row["second"] is not None else ""
+        click.echo(f"  {unit!s}: {row['parent']!s} {row['share']:.1%}{other}, outside {row['outside']:.1%}")
+    if len(doubtful) > MOST_DOUBTFUL:
+        click.echo(f"  … and {len(doubtful) - MOST_DOUBTFUL:,} more below {parents.threshold:.0%}")
+    if target is not None:
+        with replacing(target) as (temporary,):
+            parents.table.round(6).to_csv(temporary, encoding="utf-8", lineterminator="\n")
+        click.echo(f"written     {target}")
 
 
 def _inspect(request: Request, target: str | None) -> list[Finding]:

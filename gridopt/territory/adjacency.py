@@ -20,6 +20,7 @@ from gridopt.territory.crs import to_same_metric
 from gridopt.territory.links import read_links
 from gridopt.territory.overrides import Overrides, read_overrides
 from gridopt.territory.segments import complement
+from gridopt.territory.shift import find_shift
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -28,6 +29,8 @@ __all__ = ["build_graph", "read_layers"]
 
 BLOCKED_SHARE = 0.5
 """Share of a border along barriers above which the two units are no longer neighbours."""
+FEW = 0.2
+"""Share of border length along streets below which a shift between the layers is looked for."""
 _KINDS = {
     "units": POLYGONS,
     "streets": LINES,
@@ -146,7 +149,7 @@ def build_graph(
         known = lines.classes
         _, edge, _ = _measure(parted.borders)
         metres, names = measure_classes(parted.borders, edge, len(rows.pair), lines, street_tolerance)
-        said += _tell_streets(metres)
+        said += _tell_streets(metres, rows.length, layers)
         rows = _with_streets(rows, metres, names, [weights[c] for c in known], weights["none"])
     if layers["crossings"] is not None:
         least = min(weights.values()) if streets is not None else 1
@@ -357,8 +360,14 @@ def _tell_contacts(contacts: Contacts, ids: Array) -> list[Finding]:
     return said
 
 
-def _tell_streets(metres: Array) -> list[Finding]:
-    if not len(metres) or metres.any():
+def _tell_streets(metres: Array, length: Array, layers: Mapping[str, Any]) -> list[Finding]:
+    """Streets that borders do not run along: is there a shift between the layers?"""
+    if not len(metres) or 10 * metres.sum() > FEW * length.sum():
+        return []
+    shift = find_shift(layers["streets"], layers["units"])
+    if shift is not None:
+        return [shift.finding("streets", "units")]
+    if metres.any():
         return []
     cure = "No border runs along any street: check the coordinate system of the streets, or raise street_tolerance=."
     return [Finding("streets-elsewhere", "warning", (), "0 %", None, cure)]

@@ -126,3 +126,91 @@ def test_overrides_reach_the_plan(run: Run) -> None:
         [f"{i:03d}" for i in range(9, 17)],
     ]
     assert run("verify", "plan.gpkg").code == 0
+
+
+# ---- layers that do not match ----------------------------------------------------------------------------------------
+
+
+def wards() -> gpd.GeoDataFrame:
+    """Two wards, their boundary 30 m off the row of units it should follow."""
+    shapes = [shapely.box(0, 0, 400, 230), shapely.box(0, 230, 400, 400)]
+    return gpd.GeoDataFrame({"ward": ["south", "north"]}, geometry=shapes, crs=32651)
+
+
+def test_parents_come_from_a_layer_digitised_apart(run: Run) -> None:
+    """Units of the third row lie to 70 % in the north: listed with both shares, and grids keep to the wards."""
+    wards().to_file("wards.gpkg", layer="parents")
+    asked = ("town.gpkg", "--id", "code", "--parents", "wards.gpkg", "--parent", "ward")
+    ended = run("check", *asked, "--parent-table", "parents.csv")
+    assert ended.code == 0, ended.err
+    assert "parents     2; 12 of 16 units clear" in ended.out
+    assert "009: north 70.0%, south 30.0%, outside 0.0%" in ended.out
+    assert "doubtful-parent: '009', '010', '011', '012' (value 4 of 16, limit 0.95)" in ended.out
+    table = pd.read_csv("parents.csv", dtype={"unit": str}).set_index("unit")
+    assert table.loc["009", ["parent", "share", "second"]].tolist() == ["north", 0.7, "south"]
+    assert "16 of 16 units clear" in run("check", *asked, "--parent-share", "0.7").out
+    solve = ("--workload", "persons", "--grids", 4, "--tolerance", "0.3", *BRIEF, "--out", "plan.gpkg")
+    ended = run("solve", *asked, *solve)
+    assert ended.code == 0, ended.err
+    units = gpd.read_file("plan.gpkg", layer="units")
+    assert units.groupby("grid")["parent"].nunique().tolist() == [1, 1, 1, 1]
+    assert units.loc[units["unit"] == "009", "parent_share"].tolist() == [pytest.approx(0.7)]
+    assert run("verify", "plan.gpkg").code == 0
+
+
+def test_parents_ask_for_what_they_need(run: Run) -> None:
+    """A column of the layer, a table for which there are parents, a CSV."""
+    wards().to_file("wards.gpkg", layer="parents")
+    asked = ("check", "town.gpkg", "--id", "code", "--parents", "wards.gpkg")
+    assert "--parent COL" in run(*asked).err
+    ended = run(*asked, "--parent", "wrad")
+    assert (ended.code, "'ward'" in ended.err) == (2, True)
+    assert "--parents" in run("check", "town.gpkg", "--parent-table", "t.csv").err
+    assert "CSV" in run(*asked, "--parent", "ward", "--parent-table", "t.gpkg").err
+
+
+def test_seams_are_crossed_when_asked(run: Run) -> None:
+    """The northern half is 3 m off: two components, one with --snap."""
+    town = squares(4, 4)
+    town["geometry"] = [g if i < 8 else shapely.affinity.translate(g, 0, 3) for i, g in enumerate(town.geometry)]
+    town.to_file("apart.gpkg", layer="units")
+    ended = run("check", "apart.gpkg", "--id", "code")
+    assert "several-components: '009' (value 2, limit 1)" in ended.out
+    assert "raise --snap" in ended.out or "--snap join parts" in ended.out
+    ended = run("check", "apart.gpkg", "--id", "code", "--snap", 4)
+    assert "16, 24 pairs of neighbours" in ended.out
+    assert "several-components" not in ended.out
+
+
+def test_web_map_streets_are_recognised_and_converted(run: Run) -> None:
+    """Streets of a generated town in GCJ-02: check names the cause and the flag; with it they fit."""
+    import numpy as np
+
+    import gridopt as go
+    from gridopt.territory.datum import wgs84_to_gcj02
+
+    city = go.synthetic.city(300, seed=3)
+    city.units.reset_index().to_file("units.gpkg", layer="units")
+    degrees = city.streets.to_crs(4326)
+    moved = shapely.transform(degrees.geometry.to_numpy(), lambda c: np.column_stack(wgs84_to_gcj02(*c.T)))
+    degrees.set_geometry(gpd.GeoSeries(moved, crs=4326)).to_file("streets.gpkg", layer="streets")
+    asked = ("check", "units.gpkg", "--streets", "streets.gpkg")
+    ended = run(*asked)
+    assert "shifted-gcj02: 'streets', 'units'" in ended.out
+    assert "--source-datum" in ended.out
+    ended = run(*asked, "--source-datum", "streets=gcj02")
+    assert ended.code == 0, ended.err
+    assert "shifted" not in ended.out
+    assert "LAYER=DATUM" in run(*asked, "--source-datum", "gcj02").err
+
+
+def test_degrees_that_are_labelled_as_metres_are_one_clear_error(run: Run) -> None:
+    """A file whose system was set, not converted."""
+    town = squares(2, 2)
+    there = town.set_geometry(town.translate(400_000, 2_770_000))
+    town = there.to_crs(4326).set_crs(32651, allow_override=True)
+    town.to_file("wrong.gpkg", layer="units")
+    ended = run("check", "wrong.gpkg", "--id", "code")
+    assert ended.code == 2
+    assert "are degrees" in ended.err
+    assert "Traceback" not in ended.err
