@@ -37,11 +37,11 @@ class Anatomy:
         Without spikes.
     spikes : list of Spike
     faces : Faces
-        Of `trimmed`, with the claims of duplicates dropped.
+        Of `trimmed`, with the claims of duplicates made by the unit that stays.
     twin_of : ndarray of int64, shape (n,)
         The earlier unit that covers the same ground, else -1.
     twin_area : float
-        Sum of the areas of the duplicates.
+        Ground that duplicates and the units that stay both cover.
     gap_width : ndarray of float64, shape (f,)
         Widest place of each face that no unit claims, in metres; 0 for other faces.
     is_narrow : ndarray of bool, shape (f,)
@@ -94,13 +94,13 @@ def examine(given: Array, gap_width: float, spike_width: float) -> Anatomy:
     faces = cut_into_faces(trimmed, lines)
     area = np.nan_to_num(shapely.area(trimmed))
     twin_of = _find_twins(faces, area)
-    faces = _without(faces, twin_of >= 0)
+    faces, twin_area = _merge_twins(faces, twin_of)
     free = np.flatnonzero(faces.claims == 0)
     widths = np.zeros(len(faces.shape))
     widths[free] = inner_widths(faces.shape[free])
     is_narrow = np.zeros(len(faces.shape), dtype=bool)
     is_narrow[free] = widths[free] <= SLACK * gap_width
-    return Anatomy(given, valid, trimmed, spikes, faces, twin_of, float(area[twin_of >= 0].sum()), widths, is_narrow)
+    return Anatomy(given, valid, trimmed, spikes, faces, twin_of, twin_area, widths, is_narrow)
 
 
 def _mend_rings(given: Array) -> Array:
@@ -144,9 +144,12 @@ def _find_twins(faces: Faces, area: Array) -> NDArray[np.int64]:
     return twin_of
 
 
-def _without(faces: Faces, gone: NDArray[np.bool_]) -> Faces:
-    """The same faces without the claims of some units; faces that nobody else claims and touch none are left out."""
-    if not gone.any():
-        return faces
-    kept = ~gone[faces.unit]
-    return Faces(faces.shape, faces.area, faces.face[kept], faces.unit[kept])
+def _merge_twins(faces: Faces, twin_of: NDArray[np.int64]) -> tuple[Faces, float]:
+    """Let the unit that stays make the claims of its twins, each once; and the area that was claimed twice."""
+    if not (twin_of >= 0).any():
+        return faces, 0.0
+    n = len(twin_of)
+    heir = np.where(twin_of >= 0, twin_of, np.arange(n))
+    key = np.unique(faces.face * n + heir[faces.unit])
+    once = Faces(faces.shape, faces.area, key // n, key % n)
+    return once, float(faces.area[faces.face].sum() - faces.area[once.face].sum())

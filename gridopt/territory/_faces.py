@@ -16,7 +16,7 @@ LEAST_AREA = 1e-4
 """Square metres below which a face is rounding: one square centimetre. Smaller ones are mended, but not listed."""
 GRIDS = (None, 1e-6, 1e-5, 1e-4)
 """Metres to which crossings of outlines are rounded, coarser where nearly parallel lines defeat the finer."""
-MOST_LOST = 0.05
+MOST_MISSED = 1e-3
 """Square metres by which the faces may miss the areas of the polygons; more is a failure of noding."""
 REACH_OF_MOUTH = 1e-3
 """Metres by which the line across the open end of a gap is drawn into the units on both sides, to meet them."""
@@ -88,15 +88,19 @@ def cut_into_faces(polygons: Array, lines: Array | None = None) -> Faces:
     outlines = shapely.boundary(polygons)
     lines = outlines if lines is None else np.concatenate([outlines, lines])
     total = shapely.area(polygons).sum()
+    best, least = Faces(np.empty(0, dtype=object), *(np.empty(0),) * 3), np.inf
     for grid in GRIDS:
         noded = shapely.union_all(lines, grid_size=grid)
         shape = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
         face, unit = shapely.STRtree(polygons).query(shapely.point_on_surface(shape), predicate="intersects")
         area = shapely.area(shape)
-        if abs(area[face].sum() - total) <= MOST_LOST:
+        missed = abs(area[face].sum() - total)
+        if missed < least:
+            order = np.lexsort((unit, face))
+            best, least = Faces(shape, area, face[order], unit[order]), missed
+        if missed <= MOST_MISSED:
             break
-    order = np.lexsort((unit, face))
-    return Faces(shape, area, face[order], unit[order])
+    return best
 
 
 def average_widths(shapes: Array) -> NDArray[np.float64]:

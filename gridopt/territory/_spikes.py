@@ -102,7 +102,10 @@ def _is_spike(before: Array, tip: Array, tip_end: Array, after: Array, width: fl
         foot = np.abs(out[:, 0] * across[:, 1] - out[:, 1] * across[:, 0]) / far
     blunt = np.hypot(*(tip_end - tip).T)
     wide = np.maximum(np.minimum(foot, np.abs(turn) + blunt), blunt)
-    is_convex = (turn > 0) | ((blunt > 0) & (turn > -width))
+    side, whole = tip_end - before, after - before
+    is_convex = (out[:, 0] * side[:, 1] - out[:, 1] * side[:, 0]) + (
+        side[:, 0] * whole[:, 1] - side[:, 1] * whole[:, 0]
+    ) > 0
     found: NDArray[np.bool_] = (
         (cosine > SHARP) & is_convex & (wide <= width) & (leg >= SLENDER * wide) & (leg >= SLENDER * width / 2)
     )

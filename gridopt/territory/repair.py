@@ -108,7 +108,7 @@ def repair_units(
     1. Rings that cross themselves are mended (``make_valid``, structure); rows without an area are dropped.
     2. Spikes are cut.
     3. The outlines are noded and the ground cut into faces. Of units that cover the same ground to 99 % the first
-       stays.
+       stays, with the rim that only the other had.
     4. A face that several units claim goes to the one with the longest border to it; a unit that would be left without
        ground gets its faces first, the smallest such unit before the others.
     5. Narrow gaps are cut into triangles between existing vertices, and each goes to the unit it has the longest
