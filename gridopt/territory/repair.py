@@ -26,6 +26,8 @@ __all__ = ["Repaired", "repair_units"]
 HALF = 0.5
 """Share of its area that a unit may lose before it is named in a warning."""
 
+LEAST_FACING = 2.0
+"""Metres along a gap from which two units face each other across it; less is the end of the gap."""
 MOST_ROUNDS = 4
 """Passes over the units; the second finds nothing on nearly all data."""
 MOST_UNEXPLAINED = 1.0
@@ -111,8 +113,9 @@ def repair_units(
        stays, with the rim that only the other had.
     4. A face that several units claim goes to the one with the longest border to it; a unit that would be left without
        ground gets its faces first, the smallest such unit before the others.
-    5. Narrow gaps are cut into triangles between existing vertices, and each goes to the unit it has the longest
-       border with: long gaps are shared out by all units along them.
+    5. Narrow gaps are cut into triangles between existing vertices. Corridors of triangles along two units go to the
+       one they border longest, unless units that face each other would then no longer meet: there each triangle goes
+       to the unit it borders longest. So long gaps are shared out by the units along them.
     6. Crumbs (pieces of a unit no wider than `gap_width` and apart from its largest piece) go to the unit they border.
 
     No vertex moves, except that lines gain vertices where others meet them. O(s log s) for s segments.
@@ -125,7 +128,7 @@ def repair_units(
     >>> repaired.account[["step", "area_m2"]].round(3).values.tolist()[::5]
     [['as given', 305.0], ['gaps filled', 5.0]]
     >>> repaired.units.area.round(3).to_dict(), bool(shapely.coverage_is_valid(repaired.units.to_numpy()))
-    ({'a': 100.0, 'b': 102.5, 'c': 97.5}, True)
+    ({'a': 100.0, 'b': 105.0, 'c': 95.0}, True)
     """
     import shapely
 
@@ -187,7 +190,8 @@ def _share_out(anatomy: Anatomy) -> tuple[Array, NDArray[np.int64], float]:
     piece = np.concatenate([faces.shape[claims > 0], gaps])
     owner = np.concatenate([owner[claims > 0], np.full(len(gaps), -1, dtype=np.int64)])
     rows = np.arange(len(piece) - len(gaps), len(piece))
-    _grow(piece, owner, rows)
+    _fill(piece, owner, rows)
+    _grow(piece, owner, rows[owner[rows] < 0])
     return piece, owner, float(shapely.area(piece[rows[owner[rows] >= 0]]).sum())
 
 
@@ -202,19 +206,85 @@ def _feed_the_landless(faces: Faces, owner: NDArray[np.int64], area: Array) -> N
         owner[mine[owner[mine] < 0]] = u
 
 
+def _borders_of(shape: Array, rows: Array) -> tuple[Array, Array, Array]:
+    """Positions (u, v) of pieces that share a border, u among `rows` or beside them, and its length; each both ways."""
+    import shapely
+
+    near = np.unique(np.concatenate([rows, shapely.STRtree(shape).query(shape[rows], predicate="intersects")[1]]))
+    borders = shared_lengths(shape[near]).tocoo()
+    return near[borders.row], near[borders.col], borders.data
+
+
+def _fill(shape: Array, owner: NDArray[np.int64], rows: Array) -> None:
+    """
+    Give the triangles of gaps at `rows` to units, so that borders stay smooth. In place.
+
+    Triangles are joined into corridors along at most two units, and each corridor goes to the one it has the longest
+    border with. Where two units that face each other across the gap would then no longer meet, the gap is left open.
+    """
+    if not len(rows):
+        return
+    u, v, metres = _borders_of(shape, rows)
+    is_gap = np.zeros(len(shape), dtype=bool)
+    is_gap[rows] = True
+    beside: dict[int, dict[int, float]] = {r: {} for r in rows.tolist()}
+    outward = is_gap[u] & (owner[v] >= 0)
+    for r, unit, length in zip(u[outward].tolist(), owner[v[outward]].tolist(), metres[outward].tolist()):
+        beside[r][unit] = beside[r].get(unit, 0.0) + length
+    inward = is_gap[u] & is_gap[v] & (u < v)
+    inner = sorted(zip(u[inward].tolist(), v[inward].tolist()))
+    sides = {r: dict(units) for r, units in beside.items()}
+    corridor = _join(beside, inner, 2)
+    for r in rows.tolist():
+        units = beside[corridor[r]]
+        if units:
+            owner[r] = min(units, key=lambda unit: (-round(units[unit], 9), unit))
+    gap = _join({r: {} for r in sides}, inner, 0)
+    facing: dict[tuple[int, int, int], float] = {}
+    for a, b in inner:
+        for x, y in ((x, y) for x in sides[a] for y in sides[b] if x != y):
+            key = (gap[a], min(x, y), max(x, y))
+            facing[key] = facing.get(key, 0.0) + min(sides[a][x], sides[b][y])
+    edge = is_gap[u]
+    ends = np.sort(np.stack([owner[u[edge]], owner[v[edge]]], axis=1), axis=1).tolist()
+    meeting = {(gap[a], x, y) for a, (x, y) in zip(u[edge].tolist(), ends)}
+    left_open = {key[0] for key, length in facing.items() if length >= LEAST_FACING and key not in meeting}
+    owner[[r for r in rows.tolist() if gap[r] in left_open]] = -1
+
+
+def _join(beside: dict[int, dict[int, float]], inner: Sequence[tuple[int, int]], most: int) -> dict[int, int]:
+    """
+    First piece of the set each piece is joined into, over inner borders, as long as a set borders at most `most` units.
+
+    Pieces that border the same single unit are joined first. `beside` (unit -> metres) is added up in the first pieces.
+    """
+    root = {r: r for r in beside}
+
+    def find(r: int) -> int:
+        while root[r] != r:
+            root[r] = root[root[r]]
+            r = root[r]
+        return r
+
+    for limit in range(min(1, most), most + 1):
+        for a, b in inner:
+            first, second = sorted((find(a), find(b)))
+            if first != second and len({**beside[first], **beside[second]}) <= limit:
+                root[second] = first
+                for unit, length in beside[second].items():
+                    beside[first][unit] = beside[first].get(unit, 0.0) + length
+    return {r: find(r) for r in root}
+
+
 def _grow(shape: Array, owner: NDArray[np.int64], rows: Array, may: Mapping[int, set[int]] | None = None) -> None:
     """
     Give the pieces at `rows` to the unit they border longest, outwards from pieces that have one. In place.
 
     `may` names the units each piece may go to; None: any. Ties go to the lowest unit.
     """
-    import shapely
-
     if not len(rows):
         return
-    near = np.unique(np.concatenate([rows, shapely.STRtree(shape).query(shape[rows], predicate="intersects")[1]]))
-    borders = shared_lengths(shape[near]).tocoo()
-    u, v, metres = near[borders.row], near[borders.col], borders.data
+    u, v, metres = _borders_of(shape, rows)
     is_open = np.zeros(len(shape), dtype=bool)
     is_open[rows] = True
     while True:

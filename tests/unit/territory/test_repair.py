@@ -119,6 +119,19 @@ def test_long_gaps_are_shared_out_by_the_units_along_them():
     assert build_graph(repaired.units, snap=0).n_edges == 4 + 5 + 10
 
 
+def test_a_gap_between_two_units_goes_to_one_of_them_so_that_their_border_stays_smooth():
+    """A bent gap with many vertices on both sides: the border afterwards is one of the two sides, no saw."""
+    y = np.linspace(0, 100, 41)
+    left = np.column_stack([50 + 5 * np.sin(y / 15), y])
+    west = shapely.Polygon([(0, 0), *left.tolist(), (0, 100)])
+    east = shapely.Polygon([(100, 0), *np.add(left, (0.5, 0)).tolist(), (100, 100)])
+    repaired = repair_units(layer([west, east]))
+    assert step(repaired, "gaps filled") == pytest.approx(50, rel=0.01)
+    assert len(repaired.changes) == 1
+    border = shapely.intersection(*repaired.units.geometry.to_numpy())
+    assert border.length == pytest.approx(shapely.LineString(left).length, rel=0.01)
+
+
 def test_a_unit_inside_another_one_keeps_its_ground():
     repaired = repair_units(layer([shapely.box(0, 0, 100, 100), shapely.box(40, 40, 50, 50)]))
     assert repaired.units.area.round(6).tolist() == [9900, 100]
