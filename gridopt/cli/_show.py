@@ -57,9 +57,9 @@ MISLEADING_GAP = 0.5
 """A bound further below the plan than this share of its cost is said to tell little."""
 
 
-def in_flags(text: str) -> str:
+def in_flags(text: str, command: click.Command | None = None) -> str:
     """
-    Say a message of the library in terms of the command line.
+    Say a message of the library in terms of the command line: of the flags of `command`, or of the one that runs.
 
     Examples
     --------
@@ -71,7 +71,8 @@ def in_flags(text: str) -> str:
     'Name a system in metres with crs= (in Python), or give snap=0.5 (in Python).'
     """
     context = click.get_current_context(silent=True)
-    own = {p.name for p in context.command.params} if context else set()
+    command = command or (context.command if context else None)
+    own = {p.name for p in command.params} if command else set()
     here = [name for name in OF_SOME if name in own]
     text = IN_PYTHON.sub(lambda m: m[0] if m[0].partition("=")[0] in here else f"{m[0]} (in Python)", text)
     text = ARGUMENT.sub(_flag, text)

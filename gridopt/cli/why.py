@@ -42,7 +42,14 @@ def command(units: str, u: str, v: str, **asked: Any) -> int:
     request = Request(units, **asked)
     with quiet_library():
         shapes, options = read_shapes(request)
-        as_written = {str(i): i for i in shapes.index}
-        answer = why(shapes, as_written.get(u, u), as_written.get(v, v), **options)
+        first, second = (_as_id(text, shapes.index) for text in (u, v))
+        answer = why(shapes, first, second, **options)
     click.echo(in_flags(str(answer)))
     return SOUND
+
+
+def _as_id(text: str, ids: Any) -> Any:
+    """An id as the units have it: whole numbers where theirs are."""
+    if ids.dtype.kind in "iu" and text.lstrip("-").isdigit():
+        return int(text)
+    return {str(i): i for i in ids}.get(text, text)

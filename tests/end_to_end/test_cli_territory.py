@@ -214,3 +214,23 @@ def test_degrees_that_are_labelled_as_metres_are_one_clear_error(run: Run) -> No
     assert ended.code == 2
     assert "are degrees" in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_messages_name_the_flags_that_this_command_has(run: Run) -> None:
+    """--crs and --snap are flags of check, not of blocks: errors and findings say so."""
+    ended = run("check", "town.gpkg", "--crs", "EPSG:4326")
+    assert (ended.code, "--crs EPSG:4326 measures in degree" in ended.err) == (2, True)
+    town = squares(2, 2)
+    town.to_crs(4326).to_file("degrees.gpkg", layer="boundary")
+    line = gpd.GeoDataFrame(geometry=[shapely.LineString([(-9, 100), (209, 100)])], crs=32651)
+    line.to_crs(4326).to_file("streets.gpkg", layer="streets")
+    ended = run("blocks", "--boundary", "degrees.gpkg", "--streets", "streets.gpkg", "--out", "blocks.gpkg")
+    assert ended.code == 0, ended.err
+    assert "--crs" not in ended.out or "crs" in run("blocks", "--help").out
+
+
+def test_why_reads_ids_as_the_units_have_them(run: Run) -> None:
+    """Rows without an id column are numbered: 2 is a number, 99 is none of them."""
+    assert "1 and 2 are neighbours" in run("why", "town.gpkg", "1", "2").out
+    ended = run("why", "town.gpkg", "1", "99")
+    assert (ended.code, "99" in ended.err, "convert" in ended.err) == (2, True, False)
