@@ -24,7 +24,7 @@ from gridopt.solvers.bounds import CostBounds, cost_bounds
 from gridopt.solvers.campaign import Campaign
 from gridopt.solvers.decompose.regions import Regions, decompose
 from gridopt.solvers.outright import RegionOutcome
-from gridopt.solvers.solve import EFFORTS, Request, judge, order_by_id, proved_cost, solve, status_of
+from gridopt.solvers.solve import EFFORTS, Request, judge, not_proved, order_by_id, proved_cost, solve, status_of
 from gridopt.solvers.stages import OnProgress
 
 __all__ = ["solve_many"]
@@ -170,7 +170,8 @@ def _solve_alike(problems: list[Problem], request: Request, on_progress: OnProgr
             labels = sound[0][start[i] : start[i + 1]] - grids[i]
             labels = labels if (order := orders[i]) is None else labels[np.argsort(order)]
             in_order = order is None and problem.nesting.n_regions == 1
-            results.append(_result(problem, labels, in_order, own, least, request, campaign.stopped))
+            unproved = not_proved(arranged[i], own) if request.prove else ()
+            results.append(_result(problem, labels, in_order, own, least, request, campaign.stopped, unproved))
         else:
             results.append(_one_by_one(problem, arranged[i], orders[i], own, least, request, campaign, unjoined))
     return results
@@ -270,6 +271,7 @@ def _result(
     bounds: CostBounds,
     request: Request,
     stopped: bool,
+    unproved: tuple[Finding, ...],
 ) -> Result:
     """Result of a problem whose plan was found sound; `in_order`: its labels are canonical already."""
     plan = Plan(problem, labels) if in_order else Plan(problem, labels).canonical()
@@ -283,7 +285,7 @@ def _result(
     trace = (Step(sum(o.steps for o in own), 0.0, cost, 0, bound if bound == cost else None),)
     return request.result(
         problem, status, reason, 0.0, {}, plan=plan, cost=cost, bound=bound, imbalance=imbalance(plan), trace=trace,
-        exceptions=problem.findings,
+        exceptions=problem.findings + (() if bound == cost else unproved),
     )  # fmt: skip
 
 

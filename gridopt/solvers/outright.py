@@ -33,7 +33,13 @@ LEAST_TO_PROVE = 10_000
 
 @dataclass(frozen=True, eq=False)
 class RegionOutcome:
-    """What became of a region: `Outcome`, and what is proved (``"optimal"``, ``"infeasible"`` or ``"open"``)."""
+    """
+    What became of a region: `Outcome`, and what is proved.
+
+    ``status`` is ``"optimal"`` (where limits are wishes: least violation first), ``"infeasible"`` (no plan is within
+    limits) or ``"open"``; `least` the proved least violation, None where it is not known; `unproved` why a proof that
+    was looked for did not come.
+    """
 
     region: int
     labels: NDArray[np.int32] | None
@@ -45,6 +51,8 @@ class RegionOutcome:
     bound: int | None
     status: str = "open"
     reason: str = ""
+    least: int | None = None
+    unproved: str = ""
 
 
 @dataclass(frozen=True, eq=False)

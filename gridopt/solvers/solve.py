@@ -35,7 +35,7 @@ from gridopt.solvers.pieces import Effort
 from gridopt.solvers.refine.annealing import Annealing
 from gridopt.solvers.stages import OnProgress
 
-__all__ = ["EFFORTS", "Request", "judge", "order_by_id", "proved_cost", "solve", "status_of"]
+__all__ = ["EFFORTS", "Request", "judge", "not_proved", "order_by_id", "proved_cost", "solve", "status_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +62,12 @@ ABOUT_LIMITS = frozenset(
     }
 )
 """Codes of findings that prove of one region that no plan keeps its limits and locks; a contiguous plan it may have."""
+MORE_PROOF = {
+    "too large": " Proofs are for parts of up to about 200 units in 2 grids, 50 in 4.",
+    "out of time": " Give more seconds.",
+    "effort spent": " Give seconds instead of steps: proofs use all of them.",
+}
+"""What helps where a proof did not come, by a word of the reason."""
 DEFAULT_SECONDS = 10.0
 VISITS, MOST_VISITS = 25.0, 100.0
 VISITS_A_SECOND, STEPS_A_VISIT = 150_000, 200
@@ -106,7 +112,9 @@ def solve(
     start : Plan, Series of grid ids by unit id, or array_like of int, optional
         Plan to begin with; mended where it is not contiguous.
     prove : bool
-        Also try to prove the plan optimal, or that there is none, with CP-SAT. Small regions only can hope for it.
+        Also try to prove the plan optimal, or that there is none, with CP-SAT, for half the time where some region is
+        small enough to hope for it; a finding ``not-proved`` says why a proof did not come. Where limits are wishes
+        (`soft`) the least violation is proved first, then the cost. All regions are searched before any is proved.
     on_progress : callable, optional
         Called with a `Progress` between rounds, from the searching threads, one at a time; returning True ends the
         search with the best plan so far.
@@ -329,7 +337,7 @@ def judge(
     """Stitch the regions, check the plan against the facts, and say truthfully what it is."""
     refuted = [o for _, o in sorted(outcomes.items()) if o.status == "infeasible" and not problem.soft]
     without = [r for r, o in outcomes.items() if o.labels is None]
-    hopeless = errors
+    hopeless, unproved = errors, not_proved(regions.problem, outcomes) if request.prove else ()
     if refuted or errors:
         why = [str(f) for f in errors[:1]] + [o.reason for o in refuted]
         hopeless += tuple(_about_region(regions.problem, o.region, "infeasible-region", o.reason) for o in refuted)
@@ -341,7 +349,7 @@ def judge(
         found = tuple(_about_region(regions.problem, r, "no-contiguous-plan", cure) for r in without)
         reason = f"No contiguous plan was found for {len(without)} regions: {cure}"
         bound = _bound(regions, bounds, outcomes, problem.soft)
-        told = found + exceptions
+        told = found + unproved + exceptions
         return request.result(problem, Status.NO_PLAN, reason, began, timings, bound=bound, exceptions=told)
     labels = regions.stitch({r: o.labels for r, o in outcomes.items() if o.labels is not None})
     if order is not None:
@@ -355,7 +363,8 @@ def judge(
     if bound > cost and not broken:
         raise InternalError(f"the search proved a cost of at least {bound}, but its own sound plan costs {cost}.")
     proved = proved or (bound == cost and not any(o.violation for o in outcomes.values()))
-    status, reason = status_of(problem, broken, violation, proved, stopped)
+    nearest = all(o.violation == o.least for o in outcomes.values() if o.violation)
+    status, reason = status_of(problem, broken, violation, proved, stopped, nearest)
     if hopeless:
         if not broken:
             raise InternalError(f"a plan keeps all limits, but it was proved that none can: {why[0]}")
@@ -374,23 +383,42 @@ def judge(
         bound=None if hopeless else bound,
         imbalance=imbalance(plan),
         trace=_trace(regions, outcomes, cost, violation, bound if status is Status.OPTIMAL else None),
-        exceptions=hopeless + tuple(broken) + _missed_wishes(plan) + exceptions,
+        exceptions=hopeless + tuple(broken) + _missed_wishes(plan) + (() if proved else unproved) + exceptions,
     )
 
 
 def status_of(
-    problem: Problem, broken: list[Finding], violation: int, proved: bool, stopped: bool
+    problem: Problem, broken: list[Finding], violation: int, proved: bool, stopped: bool, nearest: bool = False
 ) -> tuple[Status, str]:
-    """Return what a plan is worth, and say it."""
+    """Return what a plan is worth, and say it; `nearest`: no plan misses its limits less, which is proved."""
     ended = " The search was stopped." if stopped else ""
     if broken:
         return Status.VIOLATED, f"The best plan found breaks {len(broken)} limits or locks; first, {broken[0]}{ended}"
     wishes = f"limits are wishes, missed by {violation / 1e4:.2f} % of a target in all" if violation else ""
+    if proved and wishes:
+        return Status.OPTIMAL, f"No plan misses the limits less, and none of these costs less: proved; {wishes}."
     if proved:
-        return Status.OPTIMAL, f"No sound plan costs less: proved{'; ' if wishes else ''}{wishes}."
+        return Status.OPTIMAL, "No sound plan costs less: proved."
     if wishes:
-        return Status.FEASIBLE, f"Contiguous; {wishes}.{ended}"
+        least = ", the least there is: proved" if nearest else ""
+        return Status.FEASIBLE, f"Contiguous; {wishes}{least}.{ended}"
     return Status.FEASIBLE, f"Contiguous, and every grid is within its limits.{ended}"
+
+
+def not_proved(problem: Problem, outcomes: dict[int, RegionOutcome]) -> tuple[Finding, ...]:
+    """Why proofs that were asked for did not come: a finding for each kind of reason, with the first regions."""
+    kinds: dict[str, list[int]] = {}
+    for region, outcome in sorted(outcomes.items()):
+        if outcome.unproved:
+            kinds.setdefault(outcome.unproved.partition(":")[0], []).append(region)
+    found = []
+    for kind, mine in kinds.items():
+        some = [int((problem.nesting.region == r).argmax()) for r in mine[:5]] if len(outcomes) > 1 else []
+        helps = next((text for word, text in MORE_PROOF.items() if word in kind), "")
+        cure = f"No proof, {outcomes[mine[0]].unproved}.{helps}"
+        ids = tuple(problem.graph.ids[some].tolist())
+        found.append(Finding("not-proved", "warning", ids, len(mine), len(outcomes), cure))
+    return tuple(found)
 
 
 def _missed_wishes(plan: Plan) -> tuple[Finding, ...]:
@@ -436,7 +464,8 @@ def _bound(regions: Regions, bounds: CostBounds, outcomes: dict[int, RegionOutco
     """Return a proved lower bound: of each region the best there is, and what every plan costs."""
     total = regions.constant_cost(None)
     for region, outcome in outcomes.items():
-        if soft and (outcome.violation or outcome.labels is None):  # plans outside the limits count
+        outside = outcome.violation or outcome.labels is None
+        if soft and outside and outcome.status != "optimal":  # plans outside the limits count
             total += int(bounds.free[region])
         else:
             total += proved_cost(outcome, int(bounds.within[region]))
