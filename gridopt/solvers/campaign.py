@@ -198,17 +198,18 @@ class Campaign:
                 rest[0] -= least[region]
             left = self._clock.seconds_left()
             share = min(left, max(least[region], left * min(1.0, lanes * least[region] / before)))
-            found = self._done[region]
-            if self._cancel.is_set():
-                found = replace(found, unproved="the search was stopped")
-            else:
-                try:
+            found, finished = self._done[region], False
+            try:
+                if self._cancel.is_set():
+                    found = replace(found, unproved="the search was stopped")
+                else:
                     found = self._prover.prove(found, share, effort, self.workers // lanes)
-                    if found.unproved == NO_TIME:
-                        found = replace(found, unproved=self._refused.get(region) or NO_TIME)
-                except BaseException:
+                if found.unproved == NO_TIME:
+                    found = replace(found, unproved=self._refused.get(region) or NO_TIME)
+                finished = True
+            finally:
+                if not finished:  # an error, perhaps of the callback: the other proofs need not go on
                     self._cancel.set()
-                    raise
             with self._lock:
                 self._done[region] = found
 

@@ -23,8 +23,10 @@ from gridopt.rules.objective import cost as cost_of
 from gridopt.solvers.bounds import CostBounds, cost_bounds
 from gridopt.solvers.campaign import Campaign
 from gridopt.solvers.decompose.regions import Regions, decompose
+from gridopt.solvers.judge import judge, not_proved, proved_cost, status_of
 from gridopt.solvers.outright import RegionOutcome
-from gridopt.solvers.solve import EFFORTS, Request, judge, not_proved, order_by_id, proved_cost, solve, status_of
+from gridopt.solvers.request import EFFORTS, Request
+from gridopt.solvers.solve import order_by_id, solve
 from gridopt.solvers.stages import OnProgress
 
 __all__ = ["solve_many"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -139,27 +140,26 @@ def _watched(solver: Any, stop: Callable[[], bool] | None) -> Iterator[None]:
     if stop is None:
         yield
         return
-    over, errors = threading.Event(), list[BaseException]()
+    over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(LOOK):
-            try:
-                wanted = bool(errors) or stop()
-            except BaseException as error:
-                errors.append(error)
-                wanted = True
-            if wanted:
+        failed = True
+        try:
+            while not over.wait(LOOK):
+                if stop():
+                    solver.stop_search()
+            failed = False
+        finally:
+            while failed and not over.wait(LOOK):
                 solver.stop_search()
 
-    watcher = threading.Thread(target=watch, name="gridopt-watch", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-    if errors:
-        raise errors[0]
+    with ThreadPoolExecutor(1, thread_name_prefix="gridopt-watch") as pool:
+        watching = pool.submit(watch)
+        try:
+            yield
+        finally:
+            over.set()
+        watching.result()
 
 
 def _whole(bound: float) -> int | None:
