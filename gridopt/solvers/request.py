@@ -7,7 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -105,7 +105,12 @@ class Request:
     ) -> Result:
         """Return a result with everything that is the same whatever was found, and how even a plan can be."""
         sound = status in (Status.FEASIBLE, Status.OPTIMAL)
-        least = least_imbalance(problem, thorough=self.prove or not sound)
+        if any(f.code == "not-apart" for f in found.get("exceptions", ())):  # what holds if pairs are kept apart
+            problem = replace(problem, apart=problem.apart[:0])
+        left = None
+        if self.seconds is not None:
+            left = float(self.seconds) - (time.perf_counter() - began - timings.get("compile", 0.0))
+        least = least_imbalance(problem, thorough=self.prove or not sound, seconds=left)
         timings["total"] = time.perf_counter() - began
         return Result(
             status=status,
