@@ -67,7 +67,7 @@ def judge(
     violation, cost = total_violation(problem, plan.labels), cost_of(problem, plan.labels)
     _compare(plan, broken, violation, cost, regions, outcomes, order)
     proved = all(o.status == "optimal" for o in outcomes.values())
-    bound = cost if proved and not broken else _bound(regions, bounds, outcomes, problem.soft)
+    bound = cost if proved and not broken else _bound(regions, bounds, outcomes, problem.soft, bool(broken))
     if bound > cost and not broken:
         raise InternalError(f"the search proved a cost of at least {bound}, but its own sound plan costs {cost}.")
     proved = proved or (bound == cost and not any(o.violation for o in outcomes.values()))
@@ -168,12 +168,14 @@ def _compare(
         raise InternalError(f"the search counted a cost of {cost - outside + fixed_part}, the rules {cost}.")
 
 
-def _bound(regions: Regions, bounds: CostBounds, outcomes: dict[int, RegionOutcome], soft: bool) -> int:
+def _bound(
+    regions: Regions, bounds: CostBounds, outcomes: dict[int, RegionOutcome], soft: bool, broken: bool = False
+) -> int:
     """Return a proved lower bound: of each region the best there is, and what every plan costs."""
     total = regions.constant_cost(None)
     for region, outcome in outcomes.items():
         outside = outcome.violation or outcome.labels is None
-        if soft and outside and outcome.status != "optimal":  # plans outside the limits count
+        if soft and outside and (broken or outcome.status != "optimal"):  # plans outside the limits count
             total += int(bounds.free[region])
         else:
             total += proved_cost(outcome, int(bounds.within[region]))

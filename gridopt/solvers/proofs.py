@@ -127,10 +127,12 @@ class Prover:
             "deterministic_seconds": effort,
             "stop": self.stop,
         }
-        if soft:
+        least, cheapest = (
+            nearest_plan(piece, **given, keep_apart=True) if soft else (least_violation(piece, **given), None)
+        )
+        if soft and least.status == "infeasible" and len(piece.apart_indices):  # every plan breaks a pair apart
+            given["seconds"] = max(0.0, seconds - (time.perf_counter() - began))
             least, cheapest = nearest_plan(piece, **given)
-        else:
-            least, cheapest = least_violation(piece, **given), None
         for proof in (least, cheapest):
             if proof is not None:
                 found = self._better(piece, found, proof.labels, began)
@@ -162,8 +164,11 @@ class Prover:
         if labels is None:
             return found
         price = price_of(piece, np.asarray(labels, dtype=np.int32))
-        if found.labels is not None and price >= (found.violation, found.cost):
-            return found
+        if found.labels is not None:
+            soft = self.regions.problem.soft  # there a plan that keeps pairs apart is sound, whatever limits it misses
+            broken = [_broken_pairs(piece, x) if soft else 0 for x in (np.asarray(labels), found.labels)]
+            if (broken[0], *price) >= (broken[1], found.violation, found.cost):
+                return found
         last = found.trace[-1][1] if found.trace else 0.0
         when = last + time.perf_counter() - began
         return replace(
@@ -174,6 +179,12 @@ class Prover:
             trace=[*found.trace, (found.steps, when, price[1], price[0])],
             first=found.first if found.labels is not None else price,
         )
+
+
+def _broken_pairs(piece: Piece, labels: NDArray[np.int32]) -> int:
+    """Pairs apart that share a part."""
+    first = np.repeat(np.arange(piece.n_nodes), np.diff(piece.apart_indptr))
+    return int((labels[first] == labels[piece.apart_indices]).sum()) // 2
 
 
 def price_of(piece: Piece, labels: NDArray[np.int32]) -> tuple[int, int]:

@@ -210,6 +210,7 @@ def nearest_plan(
     seed: int = 0,
     deterministic_seconds: float | None = None,
     stop: Callable[[], bool] | None = None,
+    keep_apart: bool = False,
 ) -> tuple[Proof, Proof | None]:
     """
     Find the plan that breaks its limits least and, of those, costs least, with proof.
@@ -218,6 +219,8 @@ def nearest_plan(
     ----------
     piece, start, seconds, workers, seed, deterministic_seconds, stop
         As for `least_violation`.
+    keep_apart : bool
+        Whether no pair apart may be broken; ``infeasible`` then says that every plan breaks one.
 
     Returns
     -------
@@ -230,6 +233,7 @@ def nearest_plan(
     if refused is not None:
         return refused, None
     rounds = _Rounds(facts, seconds, deterministic_seconds, workers, seed, strict=False, stop=stop)
+    rounds.keep_apart = keep_apart
     least = rounds.least(piece, start)
     if least.status != "optimal" or least.cost is None:
         return least, None
@@ -290,6 +294,7 @@ class _Rounds:
         self.best: tuple[int, tuple[int, ...]] | None = None
         self.most: int | None = None
         self.violation: Any = None
+        self.keep_apart = strict
 
     def seconds_left(self) -> float:
         """Seconds until the end."""
@@ -300,6 +305,8 @@ class _Rounds:
         self.measure = lambda labels: violation_of(self.facts, labels)
         self.bound = 0
         add.add_order(self.model, self.facts, self.variables, add.alike_parts(piece, self.facts), tight=False)
+        if self.keep_apart:
+            add.add_apart(self.model, self.facts, self.variables)
         self.violation = add_violation(self.model, self.facts, self.variables)
         return self.run(start)
 
@@ -372,6 +379,8 @@ class _Rounds:
         if any(len(part) != 1 for part in pieces_of_parts(facts, labels)):
             return False
         if self.most is not None and violation_of(facts, labels) > self.most:
+            return False
+        if self.keep_apart and any(labels[u] == labels[v] for u, v in facts.apart):
             return False
         return not self.strict or violates_nothing(facts, labels)
 
