@@ -300,8 +300,9 @@ def _keeps_locks(problem: Any, labels: Sequence[int]) -> bool:
 
 
 def broken_pairs(problem: Any, labels: Sequence[int]) -> int:
-    """How many pairs that must lie apart share a grid."""
-    return sum(labels[int(u)] == labels[int(v)] for u, v in problem.apart)
+    """How many pairs that must lie apart share a grid; pairs between the same two compounds are one."""
+    own = [("unit", u) if int(c) < 0 else ("compound", int(c)) for u, c in enumerate(problem.together)]
+    return len({frozenset((own[int(u)], own[int(v)])) for u, v in problem.apart if labels[int(u)] == labels[int(v)]})
 
 
 def rows_of(problem: Any, labels: Sequence[int]) -> list[int]:

@@ -38,7 +38,9 @@ class Status(StrEnum):
 
 class Step(NamedTuple):
     """
-    One improvement of the best plan: when it came, what it cost, what is proved.
+    One improvement of the best plan: when it came, what it cost, by how much it missed limits, what is proved.
+
+    ``violation`` is in millionths of the targets, and a million for each pair that should be apart and is not.
 
     Examples
     --------

@@ -157,10 +157,10 @@ def _compare(
     if shape:
         raise InternalError(f"the search returned an unsound plan: {shape[0]}", broken)
     claimed = sum(o.violation for o in outcomes.values()) + regions.violation_alone()
-    apart = sum(f.code == "not-apart" for f in broken)
+    joined = bool(regions.narrowed) and any(f.code == "not-apart" for f in broken)  # joined units count as one there
     if claimed == 0 and (broken and not plan.problem.soft):
         raise InternalError(f"the search took an unsound plan for sound: {broken[0]}", broken)
-    if not apart and claimed != violation:
+    if not joined and claimed != violation:
         raise InternalError(f"the search counted a violation of {claimed} millionths, the rules {violation}.")
     outside = cost - sum(o.cost for o in outcomes.values())
     fixed_part = regions.constant_cost(plan.labels if order is None else plan.labels[order])
@@ -207,7 +207,7 @@ def _trace(regions: Regions, outcomes: dict[int, RegionOutcome], cost: int, viol
             seconds = max(seconds, when)
             rows.append(Step(step + at, seconds, at_cost, at_violation, None))
         step += o.steps
-    if not rows or rows[-1].cost != cost or bound is not None:
+    if not rows or (rows[-1].cost, rows[-1].violation) != (cost, violation) or bound is not None:
         rows.append(Step(step, seconds, cost, violation, bound))
     return tuple(_changes(rows))
 

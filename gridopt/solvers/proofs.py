@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt.errors import InternalError
+from gridopt.rules.limits import MILLION
 from gridopt.solvers.decompose.regions import Regions
 from gridopt.solvers.outright import RegionOutcome
 from gridopt.solvers.piece import Piece
@@ -154,7 +155,9 @@ class Prover:
         if found.labels is None or found.status != "infeasible":
             return found
         that = "" if found.least == found.violation else " that was found"
-        by = f"{found.violation / 1e4:.4g} % of a target in all"
+        pairs = _broken_pairs(self.regions.piece(found.region), found.labels) if self.regions.apart.nnz else 0
+        by = f"{(found.violation - pairs * MILLION) / 1e4:.4g} % of a target in all"
+        by += f", and breaks {pairs} pairs apart" if pairs else ""
         return replace(found, reason=f"{found.reason} Widen the limits: the nearest plan{that} misses them by {by}.")
 
     def _better(

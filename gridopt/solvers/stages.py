@@ -29,7 +29,7 @@ class Progress:
     cost : int or None
         Of the best plan; None before there is one.
     violation : int
-        Of the best plan, in millionths of the targets.
+        Of the best plan, in millionths of the targets, and a million for each pair apart that it breaks.
     fraction : float
         How much of the budget is spent, in [0, 1].
     regions_done, n_regions : int
