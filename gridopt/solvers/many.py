@@ -20,7 +20,7 @@ from gridopt.rules.constraints import broken_locks, broken_shape
 from gridopt.rules.limits import limits_of
 from gridopt.rules.necks import load_kernels
 from gridopt.rules.objective import cost as cost_of
-from gridopt.solvers.bounds import CostBounds, cost_bounds
+from gridopt.solvers.bounds import CostBounds, Packing, cost_bounds
 from gridopt.solvers.campaign import Campaign
 from gridopt.solvers.decompose.regions import Regions, decompose
 from gridopt.solvers.judge import judge, not_proved, proved_cost, status_of
@@ -31,6 +31,10 @@ from gridopt.solvers.stages import OnProgress
 
 __all__ = ["solve_many"]
 
+FOR_RESULTS, MOST_FOR_RESULTS, JUDGING = 0.06, 0.3, 1.5
+"""Share of a budget of seconds held back to judge the plans, and at most; and multiples of the time of preparation."""
+SECONDS_TO_CHECK = 0.02
+"""Where less is left, a plan outside its limits is not explained by certificates."""
 PROVED_ENOUGH = 0.75
 """Share of the cost of a region above which no better bound is looked for: `cost_bounds` rarely proves so much."""
 
@@ -105,7 +109,7 @@ def solve_many(
         own = sum(given[i].n_units for i in members)
         left = None if ends is None else max(1e-3, (ends - time.perf_counter()) * own / (total - units))
         share = None if steps is None else max(1, int(steps) * own // total)
-        part = replace(request, seconds=left, steps=share)
+        part = replace(request, seconds=left, steps=share).begun(time.perf_counter())
         results = _solve_alike([given[i] for i in members], part, on_progress)
         found.update(zip(members, results))
         units += own
@@ -149,8 +153,11 @@ def _solve_alike(problems: list[Problem], request: Request, on_progress: OnProgr
     arranged = [p if order is None else p.reordered(order) for p, order in zip(problems, orders)]
     union = _joined(arranged)
     regions = decompose(union)
+    prepared = time.perf_counter() - began
+    whole = request.seconds or 0.0
+    back = min(MOST_FOR_RESULTS * whole, JUDGING * prepared + FOR_RESULTS * whole)
     campaign = Campaign(
-        regions, request.budget(time.perf_counter() - began), request.seed, request.n_workers(),
+        regions, request.budget(prepared + back), request.seed, request.n_workers(),
         EFFORTS[request.effort], request.prove, on_progress,
     )  # fmt: skip
     unjoined = any(f.severity == "error" for f in regions.findings)
@@ -237,8 +244,9 @@ def _bounds(regions: Regions, outcomes: dict[int, RegionOutcome], request: Reque
     if not little:
         nothing = np.zeros(len(regions.first_node) - 1, dtype=np.int64)
         return CostBounds(nothing, nothing)
-    nodes = int(regions.node_counts()[little].sum())
-    return cost_bounds(regions, request.packing(nodes), np.array(little))
+    nodes, left = int(regions.node_counts()[little].sum()), request.seconds_left()
+    packing = Packing(0.0) if left is not None and left <= 0 else request.packing(nodes)
+    return cost_bounds(regions, packing, np.array(little))
 
 
 def _sound(
@@ -304,7 +312,8 @@ def _one_by_one(
     """Judge a problem by itself, as `solve` does; solve it again where the others kept it from being searched."""
     if unjoined:
         return _solve(problem, request)
-    findings = check(problem)
+    left = request.seconds_left()
+    findings = list(problem.findings) if left is not None and left < SECONDS_TO_CHECK else check(problem)
     errors = tuple(f for f in findings if f.severity == "error")
     told: tuple[Finding, ...] = tuple(f for f in findings if f.severity != "error")
     regions = decompose(arranged)

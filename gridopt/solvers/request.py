@@ -42,7 +42,7 @@ MOST = 2**62
 
 @dataclass(frozen=True)
 class Request:
-    """What the caller asked for."""
+    """What the caller asked for; `ends` is when his seconds are over, by `time.perf_counter`."""
 
     seconds: float | None
     steps: int | None
@@ -51,6 +51,7 @@ class Request:
     effort: str
     prove: bool
     default_seconds: float | None = DEFAULT_SECONDS
+    ends: float | None = None
 
     def validate(self) -> None:
         """Refuse what makes no sense."""
@@ -65,6 +66,16 @@ class Request:
                 raise InputError(f"{name} is {value}; give at most {MOST}.")
         if self.effort not in EFFORTS:
             raise InputError(f"effort is {self.effort!r}. {nearest_names(str(self.effort), EFFORTS)}")
+
+    def begun(self, began: float) -> Request:
+        """Return the same request with its end set, where it is in seconds."""
+        neither = self.seconds is None and self.steps is None
+        seconds = self.default_seconds if neither else self.seconds
+        return self if seconds is None else replace(self, ends=began + float(seconds))
+
+    def seconds_left(self) -> float | None:
+        """Seconds until the end; None where there is none."""
+        return None if self.ends is None else self.ends - time.perf_counter()
 
     def budget(self, spent: float) -> Budget:
         """Return the budget of the search, after `spent` seconds of preparation."""
@@ -107,10 +118,7 @@ class Request:
         sound = status in (Status.FEASIBLE, Status.OPTIMAL)
         if any(f.code == "not-apart" for f in found.get("exceptions", ())):  # what holds if pairs are kept apart
             problem = replace(problem, apart=problem.apart[:0])
-        left = None
-        if self.seconds is not None:
-            left = float(self.seconds) - (time.perf_counter() - began - timings.get("compile", 0.0))
-        least = least_imbalance(problem, thorough=self.prove or not sound, seconds=left)
+        least = least_imbalance(problem, thorough=self.prove or not sound, seconds=self.seconds_left())
         timings["total"] = time.perf_counter() - began
         return Result(
             status=status,

@@ -117,6 +117,7 @@ def solve(
     began = time.perf_counter()
     request = Request(seconds, steps, seed, workers, effort, prove)
     request.validate()
+    request = request.begun(began)
     initial = None if start is None else labels_from(problem, start)
     timings = {"compile": load_kernels()}
     findings = check(problem)
@@ -128,6 +129,7 @@ def solve(
     from gridopt.solvers.warm import compile
 
     timings["compile"] += compile() + (_load_prover() if prove else 0.0)
+    request = request.begun(began + timings["compile"])
     order = order_by_id(problem)
     arranged = problem if order is None else problem.reordered(order)
     decomposing = time.perf_counter()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from brute import is_sound, problem_cost, solve_problem
@@ -191,3 +193,16 @@ def test_a_start_is_kept_where_no_plan_is_cheaper():
     assert best.cost < go.Plan(problem, rows).problem.graph.cost.sum()
     assert go.solve(problem, steps=100_000, start=best.plan).plan.labels.tolist() == best.plan.labels.tolist()
     assert go.solve(problem, steps=100_000, start=rows).cost == best.cost
+
+
+@pytest.mark.parametrize(("count", "n", "k"), [(70, 400, 16), (40, 60, 10)])
+def test_many_problems_keep_to_the_seconds_they_share(count, n, k):
+    """CPU time, which a busy machine does not stretch: annealed problems, and tight ones that are listed in vain."""
+    problems = []
+    for i in range(count):
+        graph, work = go.synthetic.plain_city(n, seed=i)
+        problems.append(go.build_problem(graph, work, n_grids=k, tolerance=0.02))
+    began = time.process_time()
+    results = go.solve_many(problems, seconds=0.8, workers=1)
+    assert time.process_time() - began < 1.3
+    assert all(result.plan is not None or result.status == "INFEASIBLE" for result in results)

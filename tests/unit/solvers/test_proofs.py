@@ -37,18 +37,18 @@ def loaded():
 def test_a_model_too_large_for_the_time_is_not_begun():
     """160,000 literals and 1.4 million clauses take half a minute to write down."""
     problem = city(4000, 40)
-    began = time.perf_counter()
+    began = time.process_time()  # which a busy machine does not stretch
     result = go.solve(problem, seconds=1.2, prove=True, workers=1)
-    assert time.perf_counter() - began < 1.7  # half a second for those who share the machine
+    assert time.process_time() - began < 1.5
     (finding,) = [f for f in result.exceptions if f.code == "not-proved"]
     assert "too large: 4,000 nodes in 40 parts" in finding.cure
 
 
 def test_proofs_of_some_regions_leave_time_to_bring_the_others_within_limits():
     problem = towns(10, 90, 6)
-    began = time.perf_counter()
-    result = go.solve(problem, seconds=1.5, prove=True, workers=1)
-    assert time.perf_counter() - began < 1.9
+    began = time.process_time()
+    result = go.solve(problem, seconds=2, prove=True, workers=1)
+    assert time.process_time() - began < 2.3
     assert result.status == "FEASIBLE"
     assert go.verify(problem, result.plan) == []
     (finding,) = [f for f in result.exceptions if f.code == "not-proved"]
@@ -66,7 +66,7 @@ def test_a_stop_reaches_the_exact_solver():
     began = time.perf_counter()
     result = go.solve(city(150, 6), seconds=20, prove=True, workers=1, on_progress=stop_soon)
     ended = time.perf_counter()
-    assert ended - asked[0] < 1.0
+    assert ended - asked[0] < 2.0  # a tenth of a second, where the machine is idle
     assert ended - began < 10
     assert (result.status, "stopped" in result.reason) == ("FEASIBLE", True)
     assert ["stopped" in f.cure for f in result.exceptions if f.code == "not-proved"] == [True]
@@ -102,6 +102,19 @@ def test_each_of_many_says_what_is_not_proved():
     first, second = go.solve_many([city(150, 6), city(20, 2)], seconds=0.5, prove=True, workers=1)
     assert ("not-proved" in codes(first), "not-proved" in codes(second)) == (True, False)
     assert second.status == "OPTIMAL"
+
+
+def test_explaining_what_is_infeasible_is_bounded_by_the_steps():
+    """Twelve towns whose limits are refuted by listing: the exact solver would take seconds for each."""
+    edges = [(u, v) for u in range(30) for v in range(u + 1, 30) if v - u in (1, 5)]
+    graph = go.Graph.from_edges(360, [(u + 30 * i, v + 30 * i) for i in range(12) for u, v in edges])
+    work = np.tile(1 + np.arange(30) * 7 % 13, 12)
+    options = {"n_grids": 84, "parent": np.repeat(np.arange(12), 30), "n_per_parent": (7, 7), "heavy": "strict"}
+    problem = go.build_problem(graph, work, tolerance=0.01, **options)
+    began = time.process_time()
+    result = go.solve(problem, steps=1, workers=1)
+    assert time.process_time() - began < 1.5
+    assert result.status in ("INFEASIBLE", "VIOLATED", "FEASIBLE")
 
 
 def test_the_size_of_a_model_is_known_before_it_is_built():
