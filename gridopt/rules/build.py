@@ -304,7 +304,7 @@ def _tell_widened(problem: Problem, demand: Demand) -> list[Finding]:
     wide = problem.lo[rows] < (1 - share) * target - slack
     wide |= problem.hi[rows] > (1 + share) * target + slack
     told = []
-    for a in np.flatnonzero(wide.any(axis=0)):
+    for a in np.flatnonzero(wide.any(axis=0)).tolist():
         least = int(np.where(wide[:, a], target[:, a], np.inf).argmin())
         low, high = (problem.in_user_units(int(side[rows[least], a]), a) for side in (problem.lo, problem.hi))
         size = problem.resolution[a]

@@ -95,6 +95,13 @@ class Campaign:
         self.seconds = self._clock.seconds()
         return self._done
 
+    def report_last(self, cost: int | None, violation: int) -> None:
+        """Tell the final state: exactly once, when the outcomes are judged."""
+        if self.on_progress is not None:
+            count = len(self.regions.searched)
+            steps = sum(o.steps for o in self._done.values())
+            self.on_progress(Progress(steps, self._clock.seconds(), cost, violation, 1.0, count, count, is_last=True))
+
     def _search(self, start: NDArray[np.int32] | None) -> None:
         sizes = self.regions.node_counts()
         self._total = max(1, int(self.regions.sizes().sum()))

@@ -27,7 +27,7 @@ from gridopt.solvers.judge import judge, not_proved, proved_cost, status_of
 from gridopt.solvers.outright import RegionOutcome
 from gridopt.solvers.request import EFFORTS, Request
 from gridopt.solvers.solve import order_by_id, solve
-from gridopt.solvers.stages import OnProgress
+from gridopt.solvers.stages import OnProgress, Progress
 
 __all__ = ["solve_many"]
 
@@ -105,16 +105,27 @@ def solve_many(
     for i, problem in enumerate(given):
         kinds.setdefault(_kind(problem, i), []).append(i)
     units, total = 0, max(1, sum(p.n_units for p in given))
+
+    def between(progress: Progress) -> bool | None:
+        """Pass on all but the last calls of the parts: there is one for all."""
+        return None if progress.is_last or on_progress is None else on_progress(progress)
+
     for members in kinds.values():
         own = sum(given[i].n_units for i in members)
         left = None if ends is None else max(1e-3, (ends - time.perf_counter()) * own / (total - units))
         share = None if steps is None else max(1, int(steps) * own // total)
         part = replace(request, seconds=left, steps=share).begun(time.perf_counter())
-        results = _solve_alike([given[i] for i in members], part, on_progress)
+        results = _solve_alike([given[i] for i in members], part, None if on_progress is None else between)
         found.update(zip(members, results))
         units += own
     timings["total"] = time.perf_counter() - began
     parameters = request.parameters()
+    if on_progress is not None:
+        last = [found[i].trace[-1] for i in range(len(given)) if found[i].trace]
+        count = sum(int((np.bincount(p.nesting.grid_region) > 1).sum()) for p in given)
+        spent = timings["total"] - timings["compile"]
+        step, violation = sum(row.step for row in last), sum(row.violation for row in last)
+        on_progress(Progress(step, spent, None, violation, 1.0, count, count, is_last=True))
     return [replace(found[i], timings=timings, parameters=parameters) for i in range(len(given))]
 
 

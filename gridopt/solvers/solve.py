@@ -83,7 +83,8 @@ def solve(
         (`soft`) the least violation is proved first, then the cost. All regions are searched before any is proved.
     on_progress : callable, optional
         Called with a `Progress` between rounds, from the searching threads, one at a time; returning True ends the
-        search with the best plan so far.
+        search with the best plan so far. After a search there is exactly one more call, with ``is_last`` and the final
+        state.
 
     Returns
     -------
@@ -148,7 +149,9 @@ def solve(
     outcomes = campaign.run(initial)
     timings["search"] = campaign.seconds
     told = exceptions + regions.findings
-    return judge(request, problem, order, regions, bounds, campaign.stopped, outcomes, errors, told, began, timings)
+    result = judge(request, problem, order, regions, bounds, campaign.stopped, outcomes, errors, told, began, timings)
+    campaign.report_last(result.cost, result.trace[-1].violation if result.trace else 0)
+    return result
 
 
 def _worth_a_search(problem: Problem, errors: tuple[Finding, ...]) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 import numpy as np
 
 __all__ = ["compile"]
 
 logger = logging.getLogger(__name__)
-_SLOW = 1.0
 _done: list[float] = []
 
 
@@ -33,23 +33,45 @@ def compile() -> float:
     """
     began = time.perf_counter()
     if not _done:
-        logger.info("loading the kernels; they are compiled where this machine has not cached them yet")
+        from numba.core import event
+
         from gridopt.solvers import bounds
         from gridopt.solvers.budget import Budget
         from gridopt.solvers.decompose.coarsen import Coarsening
         from gridopt.solvers.pieces import Effort, solve_piece
 
-        for fixed in (False, True):
-            solve_piece(
-                _tiny(fixed), Budget(steps=50), seed=0, start=np.array([0, 1, -1, 1], np.int32) if fixed else None
-            )
-        solve_piece(_tiny(False), Budget(steps=50), seed=0, effort=Effort(small=0))  # the way large pieces go
-        Coarsening()(_tiny(False), 0)
-        bounds.warm()
-        _list_sets()
+        teller = _teller()
+        with event.install_listener("numba:compile", teller):
+            for fixed in (False, True):
+                solve_piece(
+                    _tiny(fixed), Budget(steps=50), seed=0, start=np.array([0, 1, -1, 1], np.int32) if fixed else None
+                )
+            solve_piece(_tiny(False), Budget(steps=50), seed=0, effort=Effort(small=0))  # the way large pieces go
+            Coarsening()(_tiny(False), 0)
+            bounds.warm()
+            _list_sets()
         _done.append(time.perf_counter() - began)
-        logger.info("kernels are ready after %.1f s%s", _done[0], ", now cached" if _done[0] > _SLOW else "")
+        if teller.told:
+            logger.info("kernels are ready after %.1f s, now cached", _done[0])
     return time.perf_counter() - began
+
+
+def _teller() -> Any:
+    """Return a listener that tells, once, when a kernel is compiled and not read from the cache."""
+    from numba.core.event import Listener
+
+    class Teller(Listener):
+        told = False
+
+        def on_start(self, event: Any) -> None:
+            if not self.told:
+                logger.info("compiling the kernels, which this machine has not cached yet: some seconds")
+            self.told = True
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    return Teller()
 
 
 def _tiny(fixed: bool):

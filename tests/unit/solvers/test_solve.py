@@ -169,8 +169,9 @@ def test_progress_comes_and_true_stops():
 
     problem = random_problem(3, n=2000, k=50)
     result = solve(problem, seconds=60, on_progress=watch)
-    assert len(seen) == 3
+    assert [p.is_last for p in seen] == [False, False, False, True]
     assert seen[0].n_regions == 1
+    assert seen[-1].cost == result.cost
     assert [p.step for p in seen] == sorted(p.step for p in seen)
     assert result.plan is not None
     assert {f.code for f in go.verify(problem, result.plan.labels)} <= {"under-limit", "over-limit"}
