@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
 
 import numpy as np
 
@@ -33,15 +32,19 @@ def compile() -> float:
     """
     began = time.perf_counter()
     if not _done:
-        from numba.core import event
-
+        from gridopt._kernels.compiling import when_compiling
         from gridopt.solvers import bounds
         from gridopt.solvers.budget import Budget
         from gridopt.solvers.decompose.coarsen import Coarsening
         from gridopt.solvers.pieces import Effort, solve_piece
 
-        teller = _teller()
-        with event.install_listener("numba:compile", teller):
+        told: list[str] = []
+
+        def tell() -> None:
+            told.append("compiling the kernels, which this machine has not cached yet: some seconds")
+            logger.info(told[0])
+
+        with when_compiling(tell):
             for fixed in (False, True):
                 solve_piece(
                     _tiny(fixed), Budget(steps=50), seed=0, start=np.array([0, 1, -1, 1], np.int32) if fixed else None
@@ -51,27 +54,9 @@ def compile() -> float:
             bounds.warm()
             _list_sets()
         _done.append(time.perf_counter() - began)
-        if teller.told:
+        if told:
             logger.info("kernels are ready after %.1f s, now cached", _done[0])
     return time.perf_counter() - began
-
-
-def _teller() -> Any:
-    """Return a listener that tells, once, when a kernel is compiled and not read from the cache."""
-    from numba.core.event import Listener
-
-    class Teller(Listener):
-        told = False
-
-        def on_start(self, event: Any) -> None:
-            if not self.told:
-                logger.info("compiling the kernels, which this machine has not cached yet: some seconds")
-            self.told = True
-
-        def on_end(self, event: Any) -> None:
-            pass
-
-    return Teller()
 
 
 def _tiny(fixed: bool):

@@ -8,13 +8,12 @@ import gridopt as go
 SCRIPT = """
 import logging, gridopt
 logging.basicConfig(level=logging.INFO)
-from gridopt.solvers.warm import _teller
 assert gridopt.compile() > 0
 print("loaded")
 if len(__import__("sys").argv) > 1:
     import numba
-    from numba.core import event
-    with event.install_listener("numba:compile", _teller()):
+    from gridopt._kernels.compiling import when_compiling
+    with when_compiling(lambda: logging.info("compiling the kernels")):
         numba.njit(lambda x: x + 1)(1)
 """
 
