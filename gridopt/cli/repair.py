@@ -35,9 +35,16 @@ MOST_CHANGES = 5
     help="Spikes up to this width are cut.",
 )
 @click.option("--workload", metavar="COL", multiple=True, help="Column a dropped duplicate hands on; repeatable.")
+@click.option("--crs", metavar="EPSG:N", help="System in metres to work in. Default: that of UNITS, or UTM.")
 @click.option("--out", required=True, metavar="FILE", help="units.gpkg.")
 def command(
-    units: str, id_column: str | None, gap_width: float, spike_width: float, workload: tuple[str, ...], out: str
+    units: str,
+    id_column: str | None,
+    gap_width: float,
+    spike_width: float,
+    workload: tuple[str, ...],
+    crs: str | None,
+    out: str,
 ) -> int:
     """
     Repair UNITS: polygons with gaps, overlaps, spikes, invalid rings or duplicates.
@@ -56,7 +63,7 @@ def command(
     with quiet_library():
         check_no_input([check_writable(target)], [split_layer(units)[0]])
         given = read_units(units, id_column=id_column, columns=list(workload))
-        repaired = repair_units(given, gap_width=gap_width, spike_width=spike_width, carry=workload)
+        repaired = repair_units(given, gap_width=gap_width, spike_width=spike_width, carry=workload, crs=crs)
         _write(target, repaired)
     click.echo(f"units       {len(repaired.units):,} of {len(given):,}; {len(repaired.changes):,} changed")
     click.echo("account     m²")

@@ -86,6 +86,9 @@ def test_repair_refuses_what_it_cannot_write(run: Run) -> None:
     before = contents(Path())
     assert "GeoPackage" in run("repair", "town.gpkg", "--out", "clean.csv").err
     assert "is an input" in run("repair", "town.gpkg", "--out", "town.gpkg").err
+    assert (
+        "--crs EPSG:4326 measures in degree" in run("repair", "town.gpkg", "--crs", "EPSG:4326", "--out", "c.gpkg").err
+    )
     assert contents(Path()) == before
 
 
