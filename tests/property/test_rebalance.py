@@ -20,7 +20,7 @@ from tests.brute import loads_of, partitions, violation_of
 @st.composite
 def changed(draw: Any) -> tuple[go.Problem, list[int]]:
     """A small connected graph, a contiguous plan of it, and the workload of today."""
-    n, k = draw(st.integers(4, 8)), draw(st.integers(2, 3))
+    n, k = draw(st.integers(4, 7)), draw(st.integers(2, 3))
     tree = [(draw(st.integers(0, v - 1)), v) for v in range(1, n)]
     more = draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=6))
     edges = sorted({(min(p), max(p)) for p in [*tree, *more] if p[0] != p[1]})
@@ -54,7 +54,7 @@ def best_of(problem: go.Problem, labels: list[int], count: Any) -> tuple[int, in
     return best
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(changed(), st.booleans())
 def test_moves_the_least_there_is(case: tuple[go.Problem, list[int]], units: bool) -> None:
     """Least violation, then least moved, then least cost: as enumeration finds them; and the bound is no higher."""
@@ -76,12 +76,12 @@ def test_moves_the_least_there_is(case: tuple[go.Problem, list[int]], units: boo
         assert _paired(facts, 0) <= wanted[1]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_bound_holds_where_grids_are_large(seed: int) -> None:
-    """The bound of givers and takers, which needs grids heavier than what changes hands, is no higher than the least."""
+    """The bound that pairs givers and takers, which asks for heavy grids, is no higher than the least."""
     rng = np.random.default_rng(seed)
     tight = 0
-    for _ in range(60):
+    for _ in range(40):
         n, k = 9, 3
         edges = [(i, i + 1) for i in range(n - 1)] + [(0, 3), (2, 5), (4, 8)]
         plans = list(partitions(n, edges, k))

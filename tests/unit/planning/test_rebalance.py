@@ -151,3 +151,43 @@ def test_equal_steps_give_equal_plans_with_any_workers() -> None:
     assert one.plan.labels.tolist() == two.plan.labels.tolist()
     assert one.moves == two.moves
     assert [s[:1] + s[2:] for s in one.trace] == [s[:1] + s[2:] for s in two.trace]
+
+
+def test_one_grid_more_takes_the_next_free_number(lattice4x4: Graph, quarters: go.Plan) -> None:
+    """A fifth grid opens under a number that was never given; the others keep their ids and most of their units."""
+    today = go.build_problem(lattice4x4, workload=[10] * 16, n_grids=5, tolerance="0.4")
+    new = rebalance(today, quarters, retired=["N6"])
+    assert go.verify(today, new.plan) == []
+    assert new.opened == ("N7",)
+    assert sorted(new.plan.grid_ids) == ["N1", "N2", "N3", "N5", "N7"]
+    assert new.moved_units == 2  # least: 0.6 of 32 are two units, and the four grids have one or two each to spare
+    assert new.status == go.Status.OPTIMAL
+    assert all(m.reason.startswith("goes to the new grid N7") for m in new.moves)
+    for plan in after(new):
+        assert set(n_pieces(lattice4x4, plan).values()) == {1}
+
+
+def test_one_grid_fewer_dissolves_the_one_that_is_named(lattice4x4: Graph, quarters: go.Plan) -> None:
+    """The grid that goes gives all its units away; with no name the choice is free."""
+    today = go.build_problem(lattice4x4, workload=[10] * 16, n_grids=3, tolerance="0.2")
+    new = rebalance(today, quarters, dissolve=["N5"])
+    assert go.verify(today, new.plan) == []
+    assert new.closed == ("N5",)
+    assert set(new.plan.grid_ids) == {"N1", "N2", "N3"}
+    assert sum(m.reason.startswith("N5 is dissolved") for m in new.moves) == 4
+    free = rebalance(today, quarters)
+    assert go.verify(today, free.plan) == []
+    assert free.bound <= free.moved_amount
+    with pytest.raises(go.InputError, match="dissolve names grid 'N8'"):
+        rebalance(today, quarters, dissolve=["N8"])
+    with pytest.raises(go.InputError, match="Name at most 0"):
+        rebalance(quarters.problem, quarters, dissolve=["N5"])
+
+
+def test_units_that_are_new_do_not_count_as_moved(lattice4x4: Graph, quarters: go.Plan) -> None:
+    """A unit without a grid in force joins one; that is no move."""
+    known = quarters.to_series().drop(5)
+    new = rebalance(quarters.problem, known)
+    assert go.verify(quarters.problem, new.plan) == []
+    assert new.moved_units == 0
+    assert new.plan.to_series()[5] == "N1"
