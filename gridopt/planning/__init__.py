@@ -3,5 +3,6 @@
 from gridopt.planning.moves import Move
 from gridopt.planning.rebalance import rebalance
 from gridopt.planning.rebalanced import Rebalanced
+from gridopt.planning.trade import trade_off
 
-__all__ = ["Move", "Rebalanced", "rebalance"]
+__all__ = ["Move", "Rebalanced", "rebalance", "trade_off"]

@@ -76,8 +76,8 @@ class _Facts:
         newcomers[problem.nesting.region[~known]] = True
         gone = _gone(problem, force)
         return cls(
-            problem, home, weight, loads, order, np.searchsorted(home[order], np.arange(k + 1)), opened, newcomers, gone,
-            _forced(problem, force, weight),
+            problem, home, weight, loads, order, np.searchsorted(home[order], np.arange(k + 1)), opened, newcomers,
+            gone, _forced(problem, force, weight),
         )  # fmt: skip
 
     def units(self, grid: int) -> NDArray[np.int64]:

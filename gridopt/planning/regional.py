@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from gridopt.model import Problem
 from gridopt.model.result import Step
+from gridopt.planning.count import Cap
 from gridopt.planning.force import InForce
 from gridopt.planning.opening import open_part
 from gridopt.planning.parts import near_parts, only_parts
@@ -73,6 +75,7 @@ class Regional:
         for r in np.flatnonzero(np.diff(regions.first_row) == 1).tolist():
             of_node[regions.first_node[r] : regions.first_node[r + 1]] = 0
         self.done, self.n_regions, self.stopped = 0, len(todo), False
+        self.affected = todo
         with ThreadPoolExecutor(workers, thread_name_prefix="gridopt") as pool:
             self.pool = pool if workers > 1 else None
             for r in todo:
@@ -123,12 +126,8 @@ class Regional:
     def _region(self, region: int, home: NDArray[np.int32], share: float) -> NDArray[np.int32]:
         """Search one region; return the part of each node."""
         regions = self.regions
-        piece = regions.piece(region)
-        piece = replace(
-            piece, home=np.full(piece.n_nodes, -1, dtype=np.int32), away_cost=np.zeros(piece.n_nodes, dtype=np.int64)
-        )
-        nodes = np.arange(regions.first_node[region], regions.first_node[region + 1])
-        weight = np.bincount(regions.node_of, weights=self.weight, minlength=len(regions.fixed))[nodes].astype(np.int64)
+        piece = self._piece(region)
+        weight = self._by_node(self.weight, region)
         local = np.full(self.problem.n_grids, -1, dtype=np.int64)
         rows = regions.rows[regions.first_row[region] : regions.first_row[region + 1]]
         local[rows] = np.arange(len(rows))
@@ -143,6 +142,42 @@ class Regional:
         labels = self._exactly(piece, home, weight, labels, frozen[frozen >= 0], clock, region)
         self.clock.tick(clock.steps)
         return labels
+
+    def _by_node(self, weight: NDArray[np.int64], region: int) -> NDArray[np.int64]:
+        """Weight of each node of a region."""
+        regions = self.regions
+        total = np.zeros(len(regions.fixed), dtype=np.int64)
+        np.add.at(total, regions.node_of, weight)
+        return total[regions.first_node[region] : regions.first_node[region + 1]]
+
+    def again(self, labels: NDArray[np.int32], caps: Sequence[Cap]) -> NDArray[np.int32]:
+        """Solve exactly under caps, where one small region is concerned; `labels` are within them."""
+        regions = self.regions
+        if len(self.affected) != 1 or self.stopped:
+            return labels
+        region = self.affected[0]
+        nodes = slice(regions.first_node[region], regions.first_node[region + 1])
+        home = self._nodes_in_force()[nodes]
+        if not self._counts_exactly(region, home):
+            return labels
+        local = np.full(self.problem.n_grids, -1, dtype=np.int64)
+        rows = regions.rows[regions.first_row[region] : regions.first_row[region + 1]]
+        local[rows] = np.arange(len(rows))
+        own = regions.local_labels(region, labels)
+        piece = self._piece(region)
+        frozen = local[self.frozen]
+        weight = self._by_node(self.weight, region)
+        found = self._exactly(piece, home, weight, own, frozen[frozen >= 0], self._clock(1.0), region, caps)
+        labels = np.array(labels)
+        units = np.flatnonzero(self.problem.nesting.region == region)
+        labels[units] = rows[found[regions.node_of[units] - regions.first_node[region]]]
+        return labels
+
+    def _piece(self, region: int) -> Piece:
+        """Return a region without prices of leaving home."""
+        piece = self.regions.piece(region)
+        nowhere = np.full(piece.n_nodes, -1, dtype=np.int32)
+        return replace(piece, home=nowhere, away_cost=np.zeros(piece.n_nodes, dtype=np.int64))
 
     def _begin(
         self,
@@ -213,6 +248,7 @@ class Regional:
         frozen: NDArray[np.int64],
         clock: Clock,
         region: int,
+        caps: Sequence[Cap] = (),
     ) -> NDArray[np.int32]:
         """Solve a small region exactly, as far as time allows, and note what is proved."""
         parts = np.setdiff1d(np.arange(piece.n_parts), frozen)
@@ -227,6 +263,7 @@ class Regional:
             rank[home[nodes]],
             weight[nodes],
             rank[labels[nodes]],
+            caps=[(self._by_node(cap.weight, region)[nodes], cap.most) for cap in caps],
             spare=self.spare,
             seconds=max(0.05, min(clock.seconds_left(), MOST_SECONDS)),
             deterministic_seconds=None if steps is None else max(0.1, steps * SECONDS_A_STEP),
@@ -234,7 +271,7 @@ class Regional:
         )
         labels = np.array(labels)
         labels[nodes] = parts[found]
-        if bound is not None and self._counts_exactly(region, home):
+        if bound is not None and not caps and self._counts_exactly(region, home):
             self.proved[region] = bound
         return labels
 

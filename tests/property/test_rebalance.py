@@ -33,7 +33,7 @@ def changed(draw: Any) -> tuple[go.Problem, list[int]]:
     return go.build_problem(graph, workload=work, n_grids=k, tolerance=tolerance, incumbent=labels), labels
 
 
-def best_of(problem: go.Problem, labels: list[int], count: Any) -> tuple[int, int, int]:
+def best_of(problem: go.Problem, labels: list[int], count: Any, most: float = np.inf) -> tuple[int, int, int]:
     """Violation, weight moved and cost of the best plan of all, grids being told apart."""
     from itertools import permutations
 
@@ -48,7 +48,7 @@ def best_of(problem: go.Problem, labels: list[int], count: Any) -> tuple[int, in
             loads = loads_of(named, problem.workload, k)
             violation = violation_of(loads, problem.lo, problem.hi, np.maximum(1, np.rint(problem.target)).astype(int))
             moved = sum(int(w) for w, a, b in zip(count, labels, named) if a != b)
-            if best is None or (violation, moved, cost) < best:
+            if moved <= most and (best is None or (violation, moved, cost) < best):
                 best = (violation, moved, cost)
     assert best is not None
     return best
@@ -74,6 +74,19 @@ def test_moves_the_least_there_is(case: tuple[go.Problem, list[int]], units: boo
     if wanted[0] == 0:
         assert _plain(facts, 0) <= wanted[1]
         assert _paired(facts, 0) <= wanted[1]
+
+
+@settings(max_examples=15)
+@given(changed(), st.integers(0, 3))
+def test_caps_are_kept_and_the_best_plan_under_them_is_found(case: tuple[go.Problem, list[int]], most: int) -> None:
+    """Never more units than allowed move, and no plan that moves so few is better."""
+    problem, labels = case
+    if problem.nesting.n_regions > 1:
+        return
+    new = rebalance(problem, labels, max_moved={"units": most}, count="units", steps=20_000)
+    assert new.moved_units <= most
+    found = (total_violation(problem, new.plan.labels), new.moved_units, new.cost)
+    assert found == best_of(problem, labels, np.ones(problem.n_units, dtype=int), most)
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -10,7 +10,7 @@ import pytest
 
 import gridopt as go
 from gridopt.model.graph import Graph
-from gridopt.planning.rebalance import rebalance
+from gridopt.planning import rebalance, trade_off
 from tests.conftest import lattice
 
 
@@ -191,3 +191,42 @@ def test_units_that_are_new_do_not_count_as_moved(lattice4x4: Graph, quarters: g
     assert go.verify(quarters.problem, new.plan) == []
     assert new.moved_units == 0
     assert new.plan.to_series()[5] == "N1"
+
+
+def test_only_grids_outside_the_trigger_start_a_change(lattice4x4: Graph, quarters: go.Plan) -> None:
+    """Within the wider tolerance nothing happens; outside it, the grids that change aim at the limits."""
+    work = [10] * 16
+    work[0] = 25
+    today = go.build_problem(lattice4x4, workload=work, n_grids=4, tolerance="0.2")
+    calm = rebalance(today, quarters, trigger=0.3)
+    assert calm.moved_units == 0
+    assert [(f.code, f.severity, f.ids) for f in calm.findings] == [("over-limit", "warning", ("N1",))]
+    stirred = rebalance(today, quarters, trigger=0.25)
+    assert stirred.moved_units == 1
+    assert go.verify(today, stirred.plan) == []
+
+
+def test_what_more_moves_would_buy() -> None:
+    """More may move, less is outside: the curve never rises, each plan keeps its cap and is contiguous."""
+    graph = lattice(12, 12)
+    labels = (np.arange(144) // 12 // 3) * 4 + np.arange(144) % 12 // 3
+    work = np.random.default_rng(4).integers(5, 30, 144)
+    today = go.build_problem(graph, workload=work, n_grids=16, tolerance="0.05", incumbent=labels)
+    table = trade_off(today, labels, steps=300_000)
+    assert table["violation"].is_monotonic_decreasing
+    assert (table["moved"] <= table.index).all()
+    assert table.loc[0.0, "moved"] == 0.0
+    assert table.iloc[-1]["violation"] < table.iloc[0]["violation"]
+    assert 0 < table["violation"].nunique() > 2
+    for plan in table.attrs["plans"]:
+        assert all(f.code in ("over-limit", "under-limit") for f in go.verify(today, plan))
+    capped = rebalance(today, labels, max_moved={"units": 9}, steps=300_000)
+    assert 0 < capped.moved_units <= 9
+    assert capped.status == go.Status.VIOLATED
+
+
+def test_a_cap_below_what_must_move_is_refused(lattice4x4: Graph, quarters: go.Plan) -> None:
+    """A grid that goes gives all it has: fewer moves cannot be asked for."""
+    today = go.build_problem(lattice4x4, workload=[10] * 16, n_grids=3, tolerance="0.2")
+    with pytest.raises(go.InputError, match=r"max_moved allows 3 of units.* moves \d+ already"):
+        rebalance(today, quarters, max_moved={"units": 3})
