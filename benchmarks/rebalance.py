@@ -1,10 +1,10 @@
 """
 How little moves when something changes: ``python -m benchmarks.rebalance [--tiny] [--only CASE] [--csv PATH]``.
 
-Each case is a plan in force and the problem of today. ``gridopt`` rebalances it, with its defaults and asked for the very
-least; ``solve`` and the peers partition both problems afresh with the same seed, their grids being matched with those
-before by optimal assignment. The plan in force of `gridopt` and ``solve`` is the one `solve` finds before the change. A
-table is printed; with `--csv` all columns are written. Wall times are those of a shared machine: CPU time is beside them.
+Each case is a plan in force and the problem of today. ``gridopt`` rebalances it, with its defaults and asked for the
+very least; ``solve`` and the peers partition both problems afresh with the same seed, their grids being matched with
+those before by optimal assignment. The plan in force of `gridopt` and ``solve`` is the one `solve` finds before the
+change. A table is printed; with `--csv` all columns are written. CPU time stands beside wall time: machines are shared.
 """
 
 from __future__ import annotations
@@ -55,9 +55,8 @@ class Change:
 def lattice(side: int, k: int, rng: np.random.Generator) -> Change:
     """Square lattice within 3 %, a twentieth of the weights drawn anew."""
     at = np.arange(side * side).reshape(side, side)
-    edges = np.concatenate(
-        [np.column_stack([a.ravel(), b.ravel()]) for a, b in ((at[:, :-1], at[:, 1:]), (at[:-1], at[1:]))]
-    )
+    pairs = [(at[:, :-1], at[:, 1:]), (at[:-1], at[1:])]
+    edges = np.concatenate([np.column_stack([a.ravel(), b.ravel()]) for a, b in pairs])
     graph = go.Graph.from_edges(side * side, edges, np.full(len(edges), 1000))
     work = rng.integers(10, 100, side * side)
     new = np.array(work)
@@ -211,20 +210,19 @@ def rows_of(change: Change, seed: int, seconds: float | None) -> Iterator[dict[s
         }
     for method in ("solve", *PEERS):
         wall, cpu = time.perf_counter(), time.process_time()
-        pair = [
-            plan_of(p, seed) if method == "solve" else peer_labels(p, method, seed)
-            for p in (change.before, change.after)
-        ]
+        labels_of = (lambda p: plan_of(p, seed)) if method == "solve" else (lambda p, m=method: peer_labels(p, m, seed))
+        pair = [labels_of(change.before), labels_of(change.after)]
         spent = {"wall_s": (time.perf_counter() - wall) / 2, "cpu_s": (time.process_time() - cpu) / 2}
         if pair[0] is None or pair[1] is None:
             yield {"case": change.name, "method": f"{method} afresh", "status": "failed"}
             continue
         first, second = (np.asarray(labels) for labels in pair)
-        moved = matched(second, first, change.after.workload[:, 0]) != first
-        touched = np.union1d(first[moved], matched(second, first, change.after.workload[:, 0])[moved])
-        yield {"case": change.name, "method": f"{method} afresh", "status": "", **figures(change, first, second, moved)} | {
-            "grids_untouched": 1 - np.isin(np.arange(first.max() + 1), touched).mean(), **spent
-        }  # fmt: skip
+        renamed = matched(second, first, change.after.workload[:, 0])
+        moved = renamed != first
+        touched = np.union1d(first[moved], renamed[moved])
+        row = {"case": change.name, "method": f"{method} afresh", "status": ""} | spent
+        untouched = 1 - float(np.isin(np.arange(first.max() + 1), touched).mean())
+        yield row | figures(change, first, second, moved) | {"grids_untouched": untouched}
 
 
 def months(n: int, k: int, seed: int, count: int = 12) -> Iterator[dict[str, Any]]:

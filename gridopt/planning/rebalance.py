@@ -162,7 +162,7 @@ def _in_steps(
     found: Found,
     on_progress: OnProgress | None,
 ) -> Found:
-    """Look for a plan that can be reached move by move; at last, leave units where they are whose moves block others."""
+    """Look for a plan that can be reached move by move; at last, leave units whose moves block each other."""
     blocked = ordered(force, found.labels).blocked
     for attempt in range(1, TRIES):
         if not blocked or found.stopped or clock.expired():
