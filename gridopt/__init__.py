@@ -41,6 +41,7 @@ _HOME = {
     "compile": "gridopt.solvers.warm",
     "draw_map": "gridopt.viz.map",
     "locate": "gridopt.territory.locate",
+    "rebalance": "gridopt.planning.rebalance",
     "read_plan": "gridopt.io.plan_file",
     "save_plan": "gridopt.workflow.plan_files",
     "solve": "gridopt.solvers.solve",
