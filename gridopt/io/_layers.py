@@ -55,9 +55,11 @@ def adjacency_table(graph: Graph, edge_cost: Any = None) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def problem_table(problem: Problem) -> pd.DataFrame:
+def problem_table(problem: Problem, names: Any = None) -> pd.DataFrame:
     """
     One row per unit, in the order of the problem: region, fixed grid, compound, incumbent grid, point inside.
+
+    Grids are called by `names`, ``G001 …`` where None.
 
     Examples
     --------
@@ -68,7 +70,7 @@ def problem_table(problem: Problem) -> pd.DataFrame:
     """
     import pandas as pd
 
-    ids = grid_ids(problem.n_grids)
+    ids = grid_ids(problem.n_grids) if names is None else names
 
     def grids(labels: Any) -> Any:
         return [ids[j] if j >= 0 else None for j in labels.tolist()]

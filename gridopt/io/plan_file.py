@@ -174,7 +174,7 @@ def write_plan(
     if borders is not None:
         layers["borders"] = borders
     layers["adjacency"] = adjacency_table(problem.graph, problem.edge_cost)
-    layers["problem"] = problem_table(problem)
+    layers["problem"] = problem_table(problem, plan.grid_ids)
     layers["findings"] = findings_table(told)
     document = _document(result, told, inputs, metrics)
     document["problem"] = document_of(problem, plan.grid_ids)
@@ -286,7 +286,8 @@ def _rebuild(stored: Mapping[str, Any], layers: Mapping[str, pd.DataFrame], gpkg
     units.index = _index(ids_of(units["unit"]))
     units = _in_order(units.drop(columns="unit"), graph.ids)
     problem = problem_from(stored, graph, table, adjacency, units)
-    return units, Plan(problem, _labels_of(units["grid"], [grid["id"] for grid in stored["grids"]]))
+    grids = [grid["id"] for grid in stored["grids"]]
+    return units, Plan(problem, _labels_of(units["grid"], grids), np.array(grids, dtype=object))
 
 
 # ---- checks ---------------------------------------------------------------------------------------------------------

@@ -28,7 +28,8 @@ def verify(problem: Problem, labels: Any) -> list[Finding]:
     problem : Problem
         What the plan must keep.
     labels : array_like of int, Series of grid ids by unit id, Plan, or Result with a plan
-        Grid of each unit. A Series is aligned by index; text ids such as ``"G003"`` are understood.
+        Grid of each unit. A Series is aligned by index; text ids such as ``"G003"`` are understood. Findings about a
+        plan name its own grid ids.
 
     Returns
     -------
@@ -51,8 +52,10 @@ def verify(problem: Problem, labels: Any) -> list[Finding]:
     ['not-contiguous', 'not-contiguous']
     """
     given = labels_from(problem, labels)
-    found = broken_shape(problem, given) + broken_locks(problem, given)
-    return found if problem.soft else found + broken_limits(problem, given)
+    plan = labels.plan if isinstance(labels, Result) else labels
+    names = plan.grid_ids if isinstance(plan, Plan) and plan.problem.n_grids == problem.n_grids else None
+    found = broken_shape(problem, given, names) + broken_locks(problem, given, names)
+    return found if problem.soft else found + broken_limits(problem, given, names)
 
 
 def labels_from(problem: Problem, labels: Any) -> NDArray[np.int32]:
