@@ -75,7 +75,9 @@ class Crosswalk:
     findings: tuple[Finding, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Crosswalk({len(self.old)} old, {len(self.new)} new units, {int(self.new['ambiguous'].sum())} ambiguous)"
+        return (
+            f"Crosswalk({len(self.old)} old, {len(self.new)} new units, {int(self.new['ambiguous'].sum())} ambiguous)"
+        )
 
     def counts(self) -> dict[str, dict[str, int]]:
         """
@@ -224,9 +226,7 @@ def _namesakes(old_ids: NDArray[Any], new_ids: NDArray[Any]) -> NDArray[np.int64
 def _links_by_id(namesakes: NDArray[np.int64], n_old: int) -> _Links:
     new = np.flatnonzero(namesakes >= 0)
     one = np.ones(len(new))
-    return _Links(
-        namesakes[new], new, 0 * one, one, one, one, None, np.full(len(namesakes), "", dtype=object), mass={}
-    )
+    return _Links(namesakes[new], new, 0 * one, one, one, one, None, np.full(len(namesakes), "", dtype=object), mass={})
 
 
 def _links_by_area(old_units: Any, new_units: Any, namesakes: NDArray[np.int64], crs: Any) -> _Links:
@@ -264,9 +264,7 @@ def _links_by_area(old_units: Any, new_units: Any, namesakes: NDArray[np.int64],
     )
 
 
-def _points_in_both(
-    old_units: Any, new_units: Any, points: Any, weight: str | None
-) -> tuple[pd.DataFrame, int]:
+def _points_in_both(old_units: Any, new_units: Any, points: Any, weight: str | None) -> tuple[pd.DataFrame, int]:
     """Weight of the points in each pair of positions, -1 where outside; and how many are outside of both layers."""
     import pandas as pd
 
@@ -280,7 +278,7 @@ def _points_in_both(
     amount = points[weight].to_numpy(dtype=np.float64) if weight is not None else np.ones(len(points))
     table = pd.DataFrame({"old": positions[0], "new": positions[1], "weight": amount})
     lost = (table["old"] < 0) & (table["new"] < 0)
-    return table[~lost].groupby(["old", "new"], as_index=False)["weight"].sum(), int(lost.sum())
+    return table[~lost].groupby(["old", "new"])["weight"].sum().reset_index(), int(lost.sum())
 
 
 def _mass(
@@ -377,9 +375,7 @@ def _ids_or_none(positions: NDArray[np.int64], ids: NDArray[Any]) -> NDArray[Any
     return out
 
 
-def _kinds(
-    links: _Links, best: NDArray[np.int64], main: NDArray[np.int64], n_old: int, n_new: int
-) -> NDArray[Any]:
+def _kinds(links: _Links, best: NDArray[np.int64], main: NDArray[np.int64], n_old: int, n_new: int) -> NDArray[Any]:
     inside = np.bincount(links.new[links.of_old >= MOSTLY], minlength=n_new)
     parts = np.bincount(links.old[links.of_new >= MOSTLY], minlength=n_old)
     alike = np.where(best >= 0, links.likeness[best], 0.0) >= SAME if len(links.new) else np.zeros(n_new, dtype=bool)
