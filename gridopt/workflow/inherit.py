@@ -19,7 +19,7 @@ from gridopt.workflow.crosswalk import Crosswalk
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Inherited", "inherit"]
+__all__ = ["Inherited", "grids_before", "inherit"]
 
 WORTH_A_GRID = 0.5
 """A piece that lost its grid becomes one where its region needs another, if it has this share of a fair load."""
@@ -102,13 +102,13 @@ def inherit(plan: Plan, crosswalk: Crosswalk, problem: Problem, *, retired: Any 
     >>> inherit(plan, crosswalk(old, new), problem).plan.to_series().to_dict()
     {'a1': 'G001', 'a2': 'G001', 'b': 'G002'}
     """
-    import pandas as pd
-
     ids = problem.graph.ids
-    _same_units(crosswalk, plan, problem)
-    labels, said = _labels_by_share(plan, crosswalk, ids)
+    _same_units(crosswalk, plan, problem.graph.ids)
     names = plan.grid_ids.tolist()
-    before = pd.Series([names[j] if j >= 0 else None for j in labels], index=pd.Index(ids, name="unit"), dtype=object)
+    before, told = grids_before(plan, crosswalk, ids)
+    row = {name: j for j, name in enumerate(names)}
+    labels = np.array([-1 if name is None else row[name] for name in before.tolist()], dtype=np.int64)
+    said = list(told)
     work = _Work(problem, labels.copy(), names)
     lost = tuple(names[j] for j in np.setdiff1d(np.arange(len(names)), labels).tolist())
     if lost:
@@ -123,10 +123,39 @@ def inherit(plan: Plan, crosswalk: Crosswalk, problem: Problem, *, retired: Any 
     return Inherited(work.plan(), before, lost, tuple(said))
 
 
-def _same_units(crosswalk: Crosswalk, plan: Plan, problem: Problem) -> None:
+def grids_before(plan: Plan, crosswalk: Crosswalk, ids: NDArray[Any]) -> tuple[pd.Series[Any], tuple[Finding, ...]]:
+    """
+    Grid in force that each new unit comes from, nothing mended, and a finding for each unit where that is ambiguous.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan in force, over the old units.
+    crosswalk : Crosswalk
+        Which new unit comes from which old ones.
+    ids : ndarray
+        Ids of the new units, in the order wanted.
+
+    Returns
+    -------
+    before : Series of text
+        Grid id by unit id; None where the unit is new. For `compare`.
+    findings : tuple of Finding
+        ``ambiguous-grid``: no grid has the share `crosswalk.clear` of the unit, and its id does not decide.
+    """
+    import pandas as pd
+
+    _same_units(crosswalk, plan, ids)
+    labels, said = _labels_by_share(plan, crosswalk, ids)
+    names = plan.grid_ids.tolist()
+    values = [names[j] if j >= 0 else None for j in labels.tolist()]
+    return pd.Series(values, index=pd.Index(ids, name="unit"), dtype=object), tuple(said)
+
+
+def _same_units(crosswalk: Crosswalk, plan: Plan, ids: NDArray[Any]) -> None:
     for what, mine, theirs in (
         ("old units of the crosswalk and the units of the plan", crosswalk.old.index, plan.problem.graph.ids),
-        ("new units of the crosswalk and the units of the problem", crosswalk.new.index, problem.graph.ids),
+        ("new units of the crosswalk and the units of the problem", crosswalk.new.index, ids),
     ):
         odd = sorted(set(mine.tolist()) ^ set(theirs.tolist()), key=str)
         if odd:
