@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gridopt.planning.compare import Comparison
 
-__all__ = ["before_of", "check_csv", "check_map", "draw_changes", "show_comparison", "write_moves"]
+__all__ = ["before_of", "check_csv", "check_map", "draw_changes", "number", "show_comparison", "write_moves"]
 
 MOST_MOVES = 20
 """Moves and grids spelled out on stdout; files hold all."""
@@ -68,13 +68,15 @@ def write_moves(out: str, found: Comparison) -> Path:
     return Path(out)
 
 
-def show_comparison(found: Comparison) -> None:
-    """Figures, renamed grids, the first moves, the grids that changed most."""
+def show_comparison(found: Comparison, least: str | None = None) -> None:
+    """Figures, renamed grids, the first moves, the grids that changed most; `least` is what had to move."""
     figures = found.figures
     shares = ", ".join(f"{name} {share:.2%}" for name, share in figures["workload"].items())
     click.echo(
         f"moved       {figures['n_moved']:,} of {found.new.problem.n_units:,} units ({figures['units']:.2%}); {shares}"
     )
+    if least is not None:
+        click.echo(f"least       {least}")
     if figures["n_new_units"]:
         click.echo(f"new units   {figures['n_new_units']:,}")
     states = ", ".join(f"{figures[f'n_{state}']:,} {state}" for state in ("kept", "new", "retired"))
@@ -107,7 +109,7 @@ def _show_moves(found: Comparison) -> None:
     click.echo("moves:")
     loads = [column for column in moves.columns if column.startswith("load_")]
     for row in moves.head(MOST_MOVES).to_dict("records"):
-        amount = ", ".join(f"{column.removeprefix('load_')} {_number(row[column])}" for column in loads)
+        amount = ", ".join(f"{column.removeprefix('load_')} {number(row[column])}" for column in loads)
         why = f": {row['reason']}" if row["reason"] else ""
         click.echo(f"  {row['unit']} from {row['from']} to {row['to']} ({amount}){why}")
     if len(moves) > MOST_MOVES:
@@ -131,8 +133,8 @@ def _show_grids(found: Comparison) -> None:
 
 def _load(row: Any, name: str, end: str) -> str:
     off = row[f"deviation_{name}{end}"]
-    return f"{_number(row[f'load_{name}{end}'])}{f' ({off:+.1%})' if off == off else ''}"
+    return f"{number(row[f'load_{name}{end}'])}{f' ({off:+.1%})' if off == off else ''}"
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
     return f"{value:,.2f}".rstrip("0").rstrip(".")

@@ -44,7 +44,7 @@ class Comparison:
         One row per grid, indexed by id: ``state`` (``"kept"``, ``"new"``, ``"retired"``), ``n_units_before``,
         ``n_units``, ``units_in``, ``units_out``, and for each attribute ``load_<attribute>_before``,
         ``load_<attribute>``, ``deviation_<attribute>_before``, ``deviation_<attribute>`` (missing where a grid has no
-        target).
+        target, or the old plan no such attribute).
     borders : DataFrame
         One row for each edge that became, or no longer is, a border between grids: ``u``, ``v``, ``change``
         (``"new"``, ``"gone"``), ``grid_a``, ``grid_b`` (those it parts, or parted), ``length_m``, ``streets``.
@@ -161,11 +161,6 @@ def compare(
     if match not in ("auto", "ids", "overlap"):
         raise InputError(f'match={match!r} must be "auto", "ids" or "overlap".')
     rows = _rows_before(old, new, before)
-    if old.problem.attributes != new.problem.attributes:
-        raise InputError(
-            f"the plans balance different workloads: {', '.join(old.problem.attributes)} before, "
-            f"{', '.join(new.problem.attributes)} after. Compare plans of the same workload columns."
-        )
     if match == "auto":
         match = "ids" if _have_own_ids(old, new) else "overlap"
     given = new.grid_ids.tolist()
@@ -313,9 +308,10 @@ def _grids(old: Plan, new: Plan, rows: NDArray[np.int32]) -> pd.DataFrame:
         table[f"n_units{end}"] = side["n_units"].fillna(0).astype(np.int64)
     for name, count in (("units_in", into), ("units_out", out)):
         table[name] = count.reindex(names, fill_value=0).to_numpy(dtype=np.int64)
-    for column in was.columns[1:]:
+    for column in now.columns[1:]:
         filled = 0 if column.startswith("load_") else np.nan
-        table[f"{column}_before"], table[column] = was[column].fillna(filled), now[column].fillna(filled)
+        table[f"{column}_before"] = was[column].fillna(filled) if column in was.columns else np.nan
+        table[column] = now[column].fillna(filled)
     return table
 
 

@@ -285,7 +285,7 @@ def _draw_facts(
     everything = touched | set(plan.grid_ids.tolist())
     facts.append(f"{len(touched):,} of {len(everything):,} grids touched")
     if fresh.any():
-        facts.append(f"{int(fresh.sum()):,} new units")
+        facts.append(f"{int(fresh.sum()):,} new unit{'s' if fresh.sum() > 1 else ''}")
     if title is not None:
         facts.insert(0, first)
     place: dict[str, Any] = {"transform": figure.transFigure, "ha": "left", "va": "top"}

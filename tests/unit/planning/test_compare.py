@@ -103,11 +103,12 @@ def test_units_of_another_layer_come_through_before():
         compare(old, new, before=pd.Series(["Z", "B", "B", None], index=["u0", "u1", "u2", "u3"]))
 
 
-def test_other_workloads_are_refused():
+def test_another_workload_has_no_before():
     graph = SIX.graph
     other = go.build_problem(graph, pd.DataFrame({"shops": [1] * 6}, index=graph.ids), n_grids=2)
-    with pytest.raises(InputError, match="homes before, shops after"):
-        compare(go.Plan(SIX, [0, 0, 0, 1, 1, 1]), go.Plan(other, [0, 0, 0, 1, 1, 1]))
+    found = compare(go.Plan(SIX, [0, 0, 0, 1, 1, 1]), go.Plan(other, [0, 0, 0, 1, 1, 1]))
+    assert found.grids["load_shops_before"].isna().all()
+    assert found.grids["load_shops"].tolist() == [3, 3]
 
 
 def test_history_survives_json():
