@@ -285,6 +285,4 @@ def _least(done: Rebalanced) -> str:
 def _write(out: str, done: Followed, file: PlanFile, territory: Territory, request: Request) -> list[Path]:
     inputs = {"plan": str(file.path), **territory.inputs}
     units = _units(file, territory)
-    return list(
-        done.save(out, units, inputs=inputs, findings=territory.findings, options=request.options())
-    )
+    return list(done.save(out, units, inputs=inputs, findings=territory.findings, options=request.options()))

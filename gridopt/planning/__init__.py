@@ -1,1 +1,9 @@
-"""Plans in use: what changed between two of them, and who their grids descend from."""
+"""Planning: plans in use, kept alive while streets, people and boundaries change."""
+
+from gridopt.planning.compare import Comparison, compare
+from gridopt.planning.lineage import Lineage, Record
+from gridopt.planning.moves import Move
+from gridopt.planning.rebalance import rebalance
+from gridopt.planning.rebalanced import Rebalanced
+
+__all__ = ["Comparison", "Lineage", "Move", "Rebalanced", "Record", "compare", "rebalance"]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from gridopt.errors import InputError, name_ids
 from gridopt.model.plan import Plan
 from gridopt.model.problem import grid_ids
-from gridopt.planning.lineage import Record, next_ids
+from gridopt.planning.force import next_ids
+from gridopt.planning.lineage import Record
 from gridopt.rules.metrics import deviations
 from gridopt.rules.tables import align
 
@@ -221,7 +222,7 @@ def _matched_ids(old: Plan, new: Plan, rows: NDArray[np.int32]) -> NDArray[Any]:
     real = b < k_new
     names[b[real]] = old.grid_ids[a[real]]
     left = np.flatnonzero(names == None)  # noqa: E711 - elementwise
-    names[left] = next_ids(len(left), old.grid_ids.tolist())
+    names[left] = next_ids(old.grid_ids.tolist(), len(left))
     return names
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from gridopt.errors import InputError
 
-__all__ = ["OPERATIONS", "Lineage", "Record", "next_ids"]
+__all__ = ["OPERATIONS", "Lineage", "Record"]
 
 OPERATIONS = ("move", "split", "merge", "new", "retired")
 """
 What happened to grids: units moved between two that stay, units of a grid began a new one, units of a grid that ends
 went to one that stays; a grid began, a grid ended.
 """
-NUMBERED = re.compile(r"^(.*?)(\d+)$")
 
 
 class Record(NamedTuple):
@@ -124,23 +121,3 @@ class Lineage:
                 raise
             why = f"{type(error).__name__}: {error}"
             raise InputError(f"the lineage of plan.json cannot be read ({why}). Restore the file.") from error
-
-
-def next_ids(count: int, used: Iterable[str]) -> list[str]:
-    """
-    Return the next `count` free grid ids: numbers go on from the largest ever used, in the commonest form of `used`.
-
-    Examples
-    --------
-    >>> next_ids(2, ["G001", "G009", "G010"])
-    ['G011', 'G012']
-    >>> next_ids(1, ["101-07", "101-08"]), next_ids(1, ["north", "south"])
-    (['101-09'], ['G001'])
-    """
-    taken = [str(name) for name in used]
-    forms = Counter(match[1] for name in taken if (match := NUMBERED.match(name)))
-    prefix = min(forms, key=lambda form: (-forms[form], form)) if forms else "G"
-    numbers = [match[2] for name in taken if (match := NUMBERED.match(name)) and match[1] == prefix]
-    width = max((len(number) for number in numbers), default=3)
-    first = max((int(number) for number in numbers), default=0) + 1
-    return [f"{prefix}{number:0{width}d}" for number in range(first, first + count)]

@@ -13,7 +13,7 @@ from gridopt.errors import Finding, InputError, InternalError, name_ids
 from gridopt.model.graph import components
 from gridopt.model.plan import Plan
 from gridopt.model.problem import Problem
-from gridopt.planning.lineage import next_ids
+from gridopt.planning.force import next_ids
 from gridopt.workflow.crosswalk import Crosswalk
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ class _Work:
         for r in np.flatnonzero(have == 0).tolist():
             units = np.flatnonzero(self.region == r)
             chosen.append(units[np.lexsort((units, -self.load[units]))[:1]])
-        fresh = next_ids(len(chosen), (*self.names, *retired))
+        fresh = next_ids((*self.names, *retired), len(chosen))
         said = []
         for name, units in zip(fresh, chosen):
             self.labels[units] = len(self.names)

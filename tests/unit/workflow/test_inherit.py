@@ -9,7 +9,6 @@ import shapely
 
 import gridopt as go
 from gridopt.errors import InputError
-from gridopt.planning.lineage import next_ids
 from gridopt.workflow.crosswalk import crosswalk
 from gridopt.workflow.inherit import inherit
 
@@ -131,16 +130,3 @@ def test_a_crosswalk_of_other_units_is_refused():
     units = layer(FOUR)
     with pytest.raises(InputError, match="'d'"):
         inherit(in_force([0, 0, 1, 1]), crosswalk(layer(FOUR), units.iloc[:3]), problem_of(units))
-
-
-@pytest.mark.parametrize(
-    ("used", "expected"),
-    [
-        (["G001", "G002"], ["G003", "G004"]),
-        (["G999"], ["G1000", "G1001"]),
-        ([], ["G001", "G002"]),
-        (["A1", "A2", "B7"], ["A3", "A4"]),
-    ],
-)
-def test_new_ids_go_on_from_the_largest(used, expected):
-    assert next_ids(2, used) == expected

@@ -1,0 +1,192 @@
+"""Regional: the regions of a plan in force that no longer fit, searched one by one; the others stay as they are."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt.model import Problem
+from gridopt.model.result import Step
+from gridopt.planning.force import InForce
+from gridopt.planning.parts import near_parts, only_parts
+from gridopt.planning.shifting import Shifting, Worth
+from gridopt.solvers.budget import Budget, Clock
+from gridopt.solvers.construct.mending import Mending
+from gridopt.solvers.decompose.regions import Regions, decompose
+from gridopt.solvers.piece import Piece
+from gridopt.solvers.stages import OnProgress, Progress
+
+__all__ = ["Regional"]
+
+RINGS = 4
+"""Grids within so many borders of one that has to change may be changed with it, at first."""
+
+
+class Regional:
+    """
+    The search of `rebalance`: one call, one state.
+
+    Parameters
+    ----------
+    problem : Problem
+        Limits to be kept.
+    force : InForce
+    weight : ndarray of int64, shape (n,)
+        What counts as moved.
+    frozen : ndarray of int64
+        Rows of grids that keep exactly their units.
+    margin : float
+        Share of all weight by which plans may differ and still count as equal in what moves.
+    """
+
+    def __init__(
+        self, problem: Problem, force: InForce, weight: NDArray[np.int64], frozen: NDArray[np.int64], margin: float
+    ) -> None:
+        self.problem, self.force, self.weight, self.frozen = problem, force, weight, frozen
+        self.spare = int(margin * int(weight.sum()))
+        self.regions: Regions = decompose(problem)
+        self.trace: list[Step] = []
+
+    def run(
+        self, budget: Budget, seed: int, workers: int, on_progress: OnProgress | None
+    ) -> tuple[NDArray[np.int32], tuple[Step, ...]]:
+        """Return labels of all units, contiguous, and how they improved."""
+        self.seed, self.on_progress, self.clock = seed, on_progress, budget.start()
+        of_node = self._nodes_in_force()
+        regions = self.regions
+        todo = [r for r in regions.searched.tolist() if self._is_affected(r, of_node)]
+        sizes = {r: int(regions.first_node[r + 1] - regions.first_node[r]) for r in todo}
+        for r in np.flatnonzero(np.diff(regions.first_row) == 1).tolist():
+            of_node[regions.first_node[r] : regions.first_node[r + 1]] = 0
+        self.done, self.n_regions, self.stopped = 0, len(todo), False
+        with ThreadPoolExecutor(workers, thread_name_prefix="gridopt") as pool:
+            self.pool = pool if workers > 1 else None
+            for r in todo:
+                nodes = slice(regions.first_node[r], regions.first_node[r + 1])
+                share = sizes[r] / max(1, sum(sizes[q] for q in todo[todo.index(r) :]))
+                of_node[nodes] = self._region(r, of_node[nodes], share)
+                self.done += 1
+        offset = np.repeat(regions.first_row[:-1], regions.node_counts())
+        return regions.rows[of_node + offset][regions.node_of].astype(np.int32), tuple(self.trace)
+
+    def _nodes_in_force(self) -> NDArray[np.int32]:
+        """Part of each node in force, local to its region: that of most of its weight; -1 where it has none."""
+        regions, force = self.regions, self.force
+        part = np.empty(len(regions.rows), dtype=np.int64)
+        part[regions.rows] = np.arange(len(regions.rows)) - np.repeat(
+            regions.first_row[:-1], np.diff(regions.first_row)
+        )
+        known = np.flatnonzero(force.home >= 0)
+        key = regions.node_of[known] * self.problem.n_grids + force.home[known]
+        keys, where = np.unique(key, return_inverse=True)
+        mass = np.bincount(where, weights=self.weight[known] + 1e-9)
+        order = np.lexsort((-keys, mass))
+        found = np.full(len(regions.fixed), -1, dtype=np.int32)
+        found[keys[order] // self.problem.n_grids] = part[keys[order] % self.problem.n_grids]
+        return found
+
+    def _is_affected(self, region: int, of_node: NDArray[np.int32]) -> bool:
+        """Whether the plan in force breaks anything in a region."""
+        regions = self.regions
+        piece = regions.piece(region)
+        labels = of_node[regions.first_node[region] : regions.first_node[region + 1]]
+        if (labels < 0).any() or ((piece.fixed >= 0) & (piece.fixed != labels)).any():
+            return True
+        units = self.problem.nesting.region == region
+        part = regions.rows[regions.first_row[region] + labels][regions.node_of[units] - regions.first_node[region]]
+        if (part != self.force.home[units]).any() or len(np.unique(labels)) < piece.n_parts:
+            return True
+        loads = np.zeros_like(piece.lo)
+        np.add.at(loads, labels, piece.workload)
+        if ((loads < piece.lo) | (loads > piece.hi)).any():
+            return True
+        rows = np.repeat(np.arange(len(labels)), np.diff(piece.apart_indptr))
+        if (labels[rows] == labels[piece.apart_indices]).any():
+            return True
+        mended = Mending(labels)(piece, 0)
+        return mended is None or not np.array_equal(mended, labels)
+
+    def _region(self, region: int, home: NDArray[np.int32], share: float) -> NDArray[np.int32]:
+        """Search one region; return the part of each node."""
+        regions = self.regions
+        piece = regions.piece(region)
+        piece = replace(
+            piece, home=np.full(piece.n_nodes, -1, dtype=np.int32), away_cost=np.zeros(piece.n_nodes, dtype=np.int64)
+        )
+        nodes = np.arange(regions.first_node[region], regions.first_node[region + 1])
+        weight = np.bincount(regions.node_of, weights=self.weight, minlength=len(regions.fixed))[nodes].astype(np.int64)
+        start = Mending(home)(piece, self.seed)
+        if start is None:
+            start = home
+        local = np.full(self.problem.n_grids, -1, dtype=np.int64)
+        rows = regions.rows[regions.first_row[region] : regions.first_row[region + 1]]
+        local[rows] = np.arange(len(rows))
+        frozen = local[self.frozen]
+        labels = np.array(start)
+        clock = self._clock(share)
+        for rings in (RINGS, piece.n_parts):
+            labels = self._shift(piece, start, home, weight, labels, frozen[frozen >= 0], rings, clock)
+            if not _broken(piece, labels).any() or clock.expired() or self.stopped:
+                break
+        self.clock.tick(clock.steps)
+        return labels
+
+    def _clock(self, share: float) -> Clock:
+        left, seconds = self.clock.steps_left(), self.clock.budget.seconds
+        return Budget(
+            None if seconds is None else self.clock.seconds_left() * share,
+            None if left is None else max(1, int(left * share)),
+        ).start()
+
+    def _shift(
+        self,
+        piece: Piece,
+        start: NDArray[np.int32],
+        home: NDArray[np.int32],
+        weight: NDArray[np.int64],
+        labels: NDArray[np.int32],
+        frozen: NDArray[np.int64],
+        rings: int,
+        clock: Clock,
+    ) -> NDArray[np.int32]:
+        """Search the parts within `rings` borders of those that have to change."""
+        changed = labels != home
+        bad = _broken(piece, labels)
+        bad[labels[changed]] = True
+        bad[home[changed & (home >= 0)]] = True
+        parts = np.setdiff1d(near_parts(piece, labels, np.flatnonzero(bad), rings), frozen)
+        if len(parts) < 2:
+            return labels
+        own, nodes = only_parts(piece, labels, parts)
+        rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
+        rank[parts] = np.arange(len(parts))
+        shifting = Shifting(spare=self.spare)
+        found = shifting(
+            own, rank[labels[nodes]], rank[home[nodes]], weight[nodes], clock, self.seed, self._watch, pool=self.pool
+        )
+        labels = np.array(labels)
+        labels[nodes] = parts[found]
+        return labels
+
+    def _watch(self, worth: Worth) -> bool:
+        """Note an improvement, tell of it; True stops."""
+        step, seconds = self.clock.steps, self.clock.seconds()
+        self.trace.append(Step(step, seconds, worth[2], worth[0], None))
+        if self.on_progress is not None:
+            told = Progress(step, seconds, worth[2], worth[0], self.clock.fraction(), self.done, self.n_regions)
+            self.stopped = bool(self.on_progress(told))
+        return self.stopped
+
+
+def _broken(piece: Piece, labels: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Parts outside their limits, or with nodes that should be apart."""
+    loads = np.zeros_like(piece.lo)
+    np.add.at(loads, labels, piece.workload)
+    bad = np.asarray(((loads < piece.lo) | (loads > piece.hi)).any(axis=1))
+    rows = np.repeat(np.arange(len(labels)), np.diff(piece.apart_indptr))
+    same = labels[rows] == labels[piece.apart_indices]
+    bad[labels[rows[same]]] = True
+    return bad
