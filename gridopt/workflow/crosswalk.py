@@ -140,7 +140,8 @@ def crosswalk(
     Notes
     -----
     Two or more old units that lie mostly in a new one make it ``merged``; two or more new units that come mostly from
-    an old one make them ``split``; less than half of a unit on old land makes it ``new``. O((n + p) log n) for p pairs
+    an old one make them ``split``; less than half of a unit on old land, and no old unit of its id below it, makes it
+    ``new``. O((n + p) log n) for p pairs
     of units that changed; unchanged ones cost a look-up.
 
     Examples
@@ -330,7 +331,9 @@ def _conclude(
     sure = np.zeros(n_new, dtype=bool)
     sure[links.new[by_id]] = True
     covered = np.bincount(links.new, weights=links.of_new, minlength=n_new)
-    fresh = ~sure & (covered < MOSTLY)
+    known = np.zeros(n_new, dtype=bool)
+    known[links.new[namesakes[links.new] == links.old]] = True
+    fresh = ~sure & ~known & (covered < MOSTLY)
     main = np.where(fresh | (best < 0), -1, links.old[best] if len(links.new) else -1)
     kind = _kinds(links, best, main, n_old, n_new)
     ambiguous = ~sure & ~fresh & (share < clear)
