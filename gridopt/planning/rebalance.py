@@ -121,7 +121,7 @@ def rebalance(
     budget = request.budget(spent=time.perf_counter() - began - timings["compile"])
     labels, trace = search.run(budget, request.seed, request.n_workers(), on_progress)
     timings["search"] = time.perf_counter() - began - sum(timings.values())
-    return _judge(request, asked, force, today, labels, trace, began, timings)
+    return _judge(request, asked, force, today, labels, trace, search.proved, began, timings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,6 +182,7 @@ def _judge(
     today: Problem,
     labels: NDArray[np.int32],
     trace: tuple[Step, ...],
+    proved: Mapping[int, int],
     began: float,
     timings: dict[str, float],
 ) -> Rebalanced:
@@ -196,7 +197,7 @@ def _judge(
     moved = (force.before >= 0) & (force.before != now)
     amount = int(asked.count.weight[moved].sum())
     violation = total_violation(today, labels)
-    bound = least_moved(today, force, asked.count.weight) if not violation else None
+    bound = least_moved(today, force, asked.count.weight, proved) if not violation else None
     if bound is not None and bound > amount:
         raise InternalError(f"at least {bound} should have to move, but a sound plan moves {amount}.")
     status, reason = _status(plan, broken, violation, bound == amount and not asked.caps)

@@ -16,11 +16,18 @@ from gridopt.planning.shifting import Shifting, Worth
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.construct.mending import Mending
 from gridopt.solvers.decompose.regions import Regions, decompose
+from gridopt.solvers.exact.changed import least_changed
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.stages import OnProgress, Progress
 
 __all__ = ["Regional"]
 
+MOST_LITERALS = 600
+"""Regions of at most so many nodes times grids are solved exactly after the search."""
+MOST_SECONDS = 5.0
+"""Longest that takes."""
+SECONDS_A_STEP = 2e-8
+"""Deterministic seconds of CP-SAT for each step of a budget of steps."""
 RINGS = 4
 """Grids within so many borders of one that has to change may be changed with it, at first."""
 
@@ -49,6 +56,7 @@ class Regional:
         self.spare = int(margin * int(weight.sum()))
         self.regions: Regions = decompose(problem)
         self.trace: list[Step] = []
+        self.proved: dict[int, int] = {}
 
     def run(
         self, budget: Budget, seed: int, workers: int, on_progress: OnProgress | None
@@ -131,8 +139,53 @@ class Regional:
             labels = self._shift(piece, start, home, weight, labels, frozen[frozen >= 0], rings, clock)
             if not _broken(piece, labels).any() or clock.expired() or self.stopped:
                 break
+        labels = self._exactly(piece, home, weight, labels, frozen[frozen >= 0], clock, region)
         self.clock.tick(clock.steps)
         return labels
+
+    def _exactly(
+        self,
+        piece: Piece,
+        home: NDArray[np.int32],
+        weight: NDArray[np.int64],
+        labels: NDArray[np.int32],
+        frozen: NDArray[np.int64],
+        clock: Clock,
+        region: int,
+    ) -> NDArray[np.int32]:
+        """Solve a small region exactly, as far as time allows, and note what is proved."""
+        parts = np.setdiff1d(np.arange(piece.n_parts), frozen)
+        if piece.n_nodes * len(parts) > MOST_LITERALS or len(parts) < 2 or self.stopped:
+            return labels
+        own, nodes = only_parts(piece, labels, parts)
+        rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
+        rank[parts] = np.arange(len(parts))
+        steps = clock.budget.steps
+        found, _, bound = least_changed(
+            own,
+            rank[home[nodes]],
+            weight[nodes],
+            rank[labels[nodes]],
+            spare=self.spare,
+            seconds=max(0.05, min(clock.seconds_left(), MOST_SECONDS)),
+            deterministic_seconds=None if steps is None else max(0.1, steps * SECONDS_A_STEP),
+            seed=self.seed,
+        )
+        labels = np.array(labels)
+        labels[nodes] = parts[found]
+        if bound is not None and self._counts_exactly(region, home):
+            self.proved[region] = bound
+        return labels
+
+    def _counts_exactly(self, region: int, home: NDArray[np.int32]) -> bool:
+        """Whether what is away from home in a region is what has moved in it, whichever of its grids had to go."""
+        regions, units = self.regions, np.flatnonzero(self.problem.nesting.region == region)
+        part = home[regions.node_of[units] - regions.first_node[region]]
+        row = np.where(part >= 0, regions.rows[regions.first_row[region] + np.maximum(part, 0)], -1)
+        return (
+            bool((row == self.force.home[units]).all())
+            and not np.isin(self.force.before[units], self.force.closed).any()
+        )
 
     def _clock(self, share: float) -> Clock:
         left, seconds = self.clock.steps_left(), self.clock.budget.seconds
