@@ -59,6 +59,8 @@ LAYERS = ("streets", "barriers", "crossings", "links")
     show_default=True,
     help="Share of a changed unit that has to come from one grid; below it the unit is listed.",
 )
+@click.option("--points", metavar="F[:layer]", help="Objects in changed units: their origin is where these were.")
+@click.option("--points-weight", metavar="COL", help="Column of --points to sum, instead of counting them.")
 @click.option(
     "--seconds", metavar="S", type=click.FloatRange(min=0, min_open=True), help="Time for the search. Default 10."
 )
@@ -81,20 +83,21 @@ def command(ctx: click.Context, plan: str, out: str, picture: str | None, **aske
     from gridopt.cli._show import quiet_library
     from gridopt.io._atomic import check_no_input
     from gridopt.io.plan_file import check_outputs, outputs_of, read_plan
+    from gridopt.io.tables import split_layer
     from gridopt.workflow.follow import match
 
     given = {name for name in asked if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     budget, changes = _read_wishes(asked)
     with quiet_library():
-        sources = [Path(asked[n].split(":")[0]) for n in ("units", "locks", *LAYERS) if asked[n]]
-        inputs = [*outputs_of(plan), *sources]
+        sources = [asked[name] for name in ("units", "locks", "points", *LAYERS) if asked[name]]
+        inputs = [*outputs_of(plan), *(split_layer(source)[0] for source in sources)]
         check_no_input(check_outputs(out), inputs)
         if picture is not None:
             check_map(picture, inputs)
         file = read_plan(plan)
         request = _request(file, asked, given)
         territory = _territory(file, request, given)
-        matched = match(file, _units(file, territory), clear=asked["clear"])
+        matched = match(file, _units(file, territory), clear=asked["clear"], **_points(asked))
         problem = _problem(file, request, territory, matched, asked, given)
         return _search_and_write(file, problem, territory, matched, (request, out, picture), budget | changes, ctx.obj)
 
@@ -130,6 +133,19 @@ def _cap(text: str) -> tuple[str, Any]:
     if percent:
         return name or "workload", float(amount) / 100
     return name or "units", int(amount) if amount.isdigit() else amount
+
+
+def _points(asked: dict[str, Any]) -> dict[str, Any]:
+    """Objects that say where units come from."""
+    from gridopt.io.tables import read_layer
+
+    if asked["points"] is None:
+        if asked["points_weight"] is not None:
+            raise click.UsageError("--points-weight is a column of --points: give both.")
+        return {}
+    weight = asked["points_weight"]
+    layer = read_layer(asked["points"], what="points", shapes=("point",), columns=[weight] if weight else [])
+    return {"points": layer, "weight": weight}
 
 
 def _request(file: PlanFile, asked: dict[str, Any], given: set[str]) -> Request:
@@ -170,7 +186,7 @@ def _territory(file: PlanFile, request: Request, given: set[str]) -> Territory:
     wanted = [columns.get(name, name) for name in request.workload]
     need_columns(file.units, wanted, "plan (units)", str(file.path))
     workload = file.units[wanted].set_axis(list(request.workload), axis=1)
-    return Territory(graph, workload, file.units.drop(columns="grid"), {}, file.findings)
+    return Territory(graph, workload, file.units.drop(columns="grid"), {})
 
 
 def _units(file: PlanFile, territory: Territory) -> Any:
@@ -256,7 +272,7 @@ def _search_and_write(
             line.close()
         interrupt.heed()
         sound = done.rebalanced.status in (Status.OPTIMAL, Status.FEASIBLE)
-        show_result(done.rebalanced.result, (*territory.findings, *problem.graph.findings))
+        show_result(done.rebalanced.result, (*file.findings, *territory.findings, *problem.graph.findings))
         show_comparison(done.comparison, _least(done.rebalanced))
         show_findings("units", [f for f in done.findings if f.code != "ambiguous-origin"])
         if interrupt.asked and not sound:
@@ -284,5 +300,6 @@ def _least(done: Rebalanced) -> str:
 
 def _write(out: str, done: Followed, file: PlanFile, territory: Territory, request: Request) -> list[Path]:
     inputs = {"plan": str(file.path), **territory.inputs}
+    said = (*file.findings, *territory.findings)
     units = _units(file, territory)
-    return list(done.save(out, units, inputs=inputs, findings=territory.findings, options=request.options()))
+    return list(done.save(out, units, inputs=inputs, findings=said, options=request.options()))

@@ -94,12 +94,16 @@ class Comparison:
             for j, name in enumerate(new_ids)
             if name not in kept
         ]
-        ends = np.column_stack([self.before, self.new.labels]).astype(np.int64)
-        for g, h in np.unique(ends[ends[:, 0] >= 0], axis=0).tolist():
-            old, new = old_ids[g], new_ids[h]
+        k = self.new.problem.n_grids
+        known = np.flatnonzero(self.before >= 0)
+        key = self.before[known].astype(np.int64) * k + self.new.labels[known]
+        order = np.argsort(key, kind="stable")
+        starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+        for first, units in zip(starts.tolist(), np.split(known[order], starts[1:])):
+            old, new = old_ids[key[order[first]] // k], new_ids[key[order[first]] % k]
             if old != new:
                 operation = "split" if new not in kept else "merge" if old not in kept else "move"
-                told.append(record(np.flatnonzero((ends == (g, h)).all(axis=1)), old, new, operation))
+                told.append(record(units, old, new, operation))
         for g, name in enumerate(old_ids):
             if name not in kept:
                 units = np.flatnonzero(self.old.labels == g)

@@ -262,7 +262,15 @@ def follow(
     order = sorted(range(len(found.moves)), key=lambda i: place.get(found.moves["unit"].iloc[i], len(place)))
     found = replace(found, moves=found.moves.iloc[order].reset_index(drop=True))
     records = found.lineage(lineage.generation + 1, date)
-    return Followed(done, found, lineage.after(records), matched.findings)
+    return Followed(done, found, lineage.after(records), (*matched.findings, *_tell_joined(matched, found)))
+
+
+def _tell_joined(matched: Matched, found: Comparison) -> list[Finding]:
+    """Where each new unit was put."""
+    grid = found.new.to_series()
+    fresh = [unit for unit in grid.index.tolist() if matched.before[unit] is None]
+    cure = "A new unit: it went where the limits and the least moves want it."
+    return [Finding("unit-joined", "info", (unit, grid[unit]), None, None, cure) for unit in fresh]
 
 
 def _check_date(date: str) -> None:

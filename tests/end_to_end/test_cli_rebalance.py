@@ -127,6 +127,24 @@ def test_units_that_changed_inherit_their_grids(plan: Run):
     assert Path("moves.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_points_decide_where_merged_units_belong(plan: Run):
+    """A unit made of two halves, of two grids, goes where nine of its ten households are."""
+    before = grids("plan.gpkg")
+    pair = next(
+        (a, b) for a, b in (("001", "005"), ("002", "006"), ("003", "004"), ("006", "007")) if before[a] != before[b]
+    )
+    units = town().set_index("code", drop=False)
+    shape = units.loc[list(pair)].union_all()
+    both = units.loc[[pair[0]]].assign(code="both", persons=units.loc[list(pair), "persons"].sum(), geometry=[shape])
+    pd.concat([units.drop(index=list(pair)), both], ignore_index=True).to_file("later.gpkg", layer="units")
+    for home, other in (pair, pair[::-1]):
+        at = [units.geometry[home].centroid] * 9 + [units.geometry[other].centroid]
+        gpd.GeoDataFrame(geometry=at, crs=units.crs).to_file("homes.gpkg")
+        args = ("--units", "later.gpkg", "--points", "homes.gpkg", "--tolerance", "0.6", *STEPS, "--out", "new.gpkg")
+        assert plan("rebalance", "plan.gpkg", *args).code == 0
+        assert grids("new.gpkg")["both"] == before[home]
+
+
 def test_frozen_grids_keep_their_units(plan: Run):
     heavier("001", 60.0)
     before = grids("plan.gpkg")
