@@ -5,5 +5,6 @@ from gridopt.planning.lineage import Lineage, Record
 from gridopt.planning.moves import Move
 from gridopt.planning.rebalance import rebalance
 from gridopt.planning.rebalanced import Rebalanced
+from gridopt.planning.trade import trade_off
 
-__all__ = ["Comparison", "Lineage", "Move", "Rebalanced", "Record", "compare", "rebalance"]
+__all__ = ["Comparison", "Lineage", "Move", "Rebalanced", "Record", "compare", "rebalance", "trade_off"]

@@ -60,6 +60,7 @@ class _Facts:
     first: NDArray[np.int64]
     opened: NDArray[np.bool_]
     newcomers: NDArray[np.bool_]
+    gone: NDArray[np.int64]
     forced: int
 
     @classmethod
@@ -73,9 +74,10 @@ class _Facts:
         opened[force.opened] = True
         newcomers = np.zeros(problem.nesting.n_regions, dtype=bool)
         newcomers[problem.nesting.region[~known]] = True
+        gone = _gone(problem, force)
         return cls(
             problem, home, weight, loads, order, np.searchsorted(home[order], np.arange(k + 1)), opened, newcomers,
-            _forced(problem, force, weight),
+            gone, _forced(problem, force, weight),
         )  # fmt: skip
 
     def units(self, grid: int) -> NDArray[np.int64]:
@@ -86,6 +88,14 @@ class _Facts:
         """Neighbours of a unit in its region."""
         graph, region = self.problem.graph, self.problem.nesting.region
         return [v for v in graph.indices[graph.indptr[u] : graph.indptr[u + 1]].tolist() if region[v] == region[u]]
+
+
+def _gone(problem: Problem, force: InForce) -> NDArray[np.int64]:
+    """Number of grids that go in each region, or that have most of their units in it."""
+    gone = np.zeros(problem.nesting.n_regions, dtype=np.int64)
+    for i in force.closed.tolist():
+        gone[np.bincount(problem.nesting.region[force.before == i]).argmax()] += 1
+    return gone
 
 
 def _forced(problem: Problem, force: InForce, weight: NDArray[np.int64]) -> int:
@@ -108,10 +118,10 @@ def _plain(facts: _Facts, region: int) -> int:
     """What grids give, or what grids take, each by itself: holds for every plan."""
     problem = facts.problem
     rows = np.flatnonzero(problem.nesting.grid_region == region)
-    give = sum(_least_given(facts, j) for j in rows.tolist())
-    if facts.newcomers[region]:
-        return give
-    return max(give, sum(_least_taken(facts, j, region) for j in rows.tolist()))
+    give = [_least_given(facts, j) for j in rows.tolist()]
+    if facts.newcomers[region]:  # other grids might have gone instead: those that give most
+        return sum(sorted(give)[: max(0, len(give) - int(facts.gone[region]))])
+    return max(sum(give), sum(_least_taken(facts, j, region) for j in rows.tolist()))
 
 
 def _least_given(facts: _Facts, grid: int) -> int:
@@ -131,9 +141,8 @@ def _least_taken(facts: _Facts, grid: int, region: int) -> int:
             continue
         others = (problem.nesting.region == region) & (facts.home != grid) & (problem.workload[:, a] > 0)
         ratio = facts.weight[others] / problem.workload[others, a]
-        least = max(
-            least, int(np.ceil(lack * float(ratio.min(initial=np.inf)) * (1 - 1e-9) - 1e-6)) if len(ratio) else 0
-        )
+        if len(ratio):
+            least = max(least, int(np.ceil(lack * float(ratio.min()) * (1 - 1e-9) - 1e-6)))
     return least
 
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from gridopt._validate import is_null, nearest_names
 from gridopt.errors import InputError, name_ids
 from gridopt.model import Plan, Problem
 from gridopt.model.problem import grid_ids as default_ids
+from gridopt.planning.opening import disturbance
 from gridopt.rules.tables import align
 
 __all__ = ["InForce", "next_ids", "read_force"]
@@ -68,7 +70,7 @@ def read_force(
     closing : iterable of str
         Ids of grids to go where a region has too many.
     rank : ndarray of int64, shape (k in force,), optional
-        Where a region has too many grids, those of least rank go first. Default: the lightest.
+        Where a region has too many grids, those of least rank go first. Default: what their going would move.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def read_force(
         if name not in names:
             raise InputError(f"dissolve names grid {name!r}, which is not in force. {nearest_names(name, names)}")
     region, load = _regions_of(problem, before, len(old_ids))
-    order = load if rank is None else np.asarray(rank)
+    order = _disturbances(problem, before, region, load) if rank is None else np.asarray(rank)
     row = np.full(len(old_ids), -1, dtype=np.int64)
     free = _keep_named(problem, region, row)
     for r in range(problem.nesting.n_regions):
@@ -211,6 +213,21 @@ def _regions_of(problem: Problem, before: NDArray[np.int32], k: int) -> tuple[ND
     region[keys[order] // problem.nesting.n_regions] = keys[order] % problem.nesting.n_regions
     load[keys[order] // problem.nesting.n_regions] = share[order]
     return region, load
+
+
+def _disturbances(
+    problem: Problem, before: NDArray[np.int32], region: NDArray[np.int64], load: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What dissolving each grid would move, roughly, were the limits those of its region."""
+    k, edges = len(load), before[problem.graph.edges]
+    edges = edges[(edges >= 0).all(axis=1)]
+    edges = edges[region[edges[:, 0]] == region[edges[:, 1]]]
+    ones = np.ones(len(edges), dtype=np.int64)
+    near = sparse.csr_matrix((ones, (edges[:, 0], edges[:, 1])), shape=(k, k))
+    hi = np.full(problem.nesting.n_regions, 0, dtype=np.int64)
+    hi[problem.nesting.grid_region] = problem.hi[:, 0]
+    whole = np.rint(load).astype(np.int64)
+    return disturbance(near + near.T, whole, hi[np.maximum(region, 0)])
 
 
 def _keep_named(problem: Problem, region: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.bool_]:

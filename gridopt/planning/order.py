@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gridopt.model import Graph
 
-__all__ = ["Ordered", "order_moves"]
+__all__ = ["Board", "Ordered", "bundles_of", "order_moves"]
 
 MOST_STATES = 20_000
 """Intermediate plans looked at where moves block each other."""
@@ -71,8 +71,8 @@ def order_moves(
     >>> order_moves(path, np.array([0, 0, 0, 1]), np.array([0, 1, 1, 1])).steps
     ((2, 0, 1), (1, 0, 1))
     """
-    board = _Board(graph, start, goal)
-    sets = _bundles(start, goal, bundle)
+    board = Board(graph, start, goal)
+    sets = bundles_of(start, goal, bundle)
     rank = np.zeros(int(max(start.max(initial=0), goal.max(initial=0))) + 1, dtype=np.int64)
     if urgent is not None:
         rank[: len(urgent)] = urgent
@@ -96,7 +96,7 @@ def order_moves(
     return Ordered(tuple(steps), ())
 
 
-def _bundles(
+def bundles_of(
     start: NDArray[np.int32], goal: NDArray[np.int32], bundle: NDArray[np.int32] | None
 ) -> list[tuple[int, ...]]:
     """Units that move together: those of one bundle between the same two grids, others alone."""
@@ -108,7 +108,7 @@ def _bundles(
     return [tuple(units) for units in found.values()]
 
 
-class _Board:
+class Board:
     """Labels that change, and whether grids stay whole."""
 
     def __init__(self, graph: Graph, labels: NDArray[np.int32], goal: NDArray[np.int32]) -> None:
@@ -118,9 +118,11 @@ class _Board:
         self.stays = np.bincount(goal, minlength=k) > 0
 
     def label(self, u: int) -> int:
+        """Grid of a unit."""
         return int(self.labels[u])
 
     def near(self, u: int) -> list[int]:
+        """Neighbours of a unit."""
         graph = self.graph
         found: list[int] = graph.indices[graph.indptr[u] : graph.indptr[u + 1]].tolist()
         return found
@@ -200,7 +202,7 @@ class _Board:
         return steps
 
 
-def _search(board: _Board, blocked: list[tuple[int, ...]], goal: NDArray[np.int32]) -> list[Step] | None:
+def _search(board: Board, blocked: list[tuple[int, ...]], goal: NDArray[np.int32]) -> list[Step] | None:
     """
     Free some of the bundles that block each other, by breadth-first search over where each of them is.
 
@@ -215,7 +217,7 @@ def _search(board: _Board, blocked: list[tuple[int, ...]], goal: NDArray[np.int3
     return None
 
 
-def _entangled(board: _Board, blocked: list[tuple[int, ...]], goal: NDArray[np.int32]) -> list[list[tuple[int, ...]]]:
+def _entangled(board: Board, blocked: list[tuple[int, ...]], goal: NDArray[np.int32]) -> list[list[tuple[int, ...]]]:
     """Bundles in groups that share no grid."""
     groups: list[tuple[set[int], list[tuple[int, ...]]]] = []
     for units in blocked:
@@ -230,7 +232,7 @@ def _entangled(board: _Board, blocked: list[tuple[int, ...]], goal: NDArray[np.i
     return [members for _, members in groups]
 
 
-def _free(board: _Board, group: list[tuple[int, ...]], goal: NDArray[np.int32]) -> list[Step] | None:
+def _free(board: Board, group: list[tuple[int, ...]], goal: NDArray[np.int32]) -> list[Step] | None:
     """Shortest way to have every bundle of the group where it belongs; the board is left there."""
     begin = tuple(board.label(units[0]) for units in group)
     wanted = tuple(int(goal[units[0]]) for units in group)
@@ -261,7 +263,7 @@ def _free(board: _Board, group: list[tuple[int, ...]], goal: NDArray[np.int32]) 
     return None
 
 
-def _retrace(board: _Board, group, came, last, put, begin) -> list[Step]:  # type: ignore[no-untyped-def]
+def _retrace(board: Board, group, came, last, put, begin) -> list[Step]:  # type: ignore[no-untyped-def]
     """Go from the beginning to `last` step by step."""
     way = [last]
     while came[way[-1]] is not None:

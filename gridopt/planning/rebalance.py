@@ -15,6 +15,7 @@ from gridopt.errors import Finding, InputError, InternalError
 from gridopt.model import Plan, Problem, Status
 from gridopt.model.result import Step
 from gridopt.planning.bound import least_moved
+from gridopt.planning.capped import within_caps
 from gridopt.planning.count import Cap, Count, read_caps, read_count
 from gridopt.planning.force import InForce, read_force
 from gridopt.planning.moves import describe_moves
@@ -25,6 +26,7 @@ from gridopt.rules.balance import imbalance
 from gridopt.rules.constraints import broken_limits, total_violation
 from gridopt.rules.objective import cost as cost_of
 from gridopt.rules.verify import verify
+from gridopt.solvers.budget import Budget
 from gridopt.solvers.solve import Request
 from gridopt.solvers.stages import OnProgress
 from gridopt.solvers.warm import compile as load_kernels
@@ -116,10 +118,21 @@ def rebalance(
     timings = {"compile": load_kernels()}
     force = read_force(problem, plan, retired, dissolve)
     asked = _Asked(read_count(problem, count), read_caps(problem, max_moved), _margin(margin), stepwise)
-    today = _limits_for(force, trigger, _rows_named(force, frozen))
-    search = Regional(today, force, asked.count.weight, _rows_named(force, frozen), asked.margin)
+    rows = _rows_named(force, frozen)
     budget = request.budget(spent=time.perf_counter() - began - timings["compile"])
-    labels, trace = search.run(budget, request.seed, request.n_workers(), on_progress)
+    clock = budget.start()
+    loose = _within_trigger(force, trigger, rows)
+    while True:
+        today = _limits_for(force, loose, rows)
+        search = Regional(today, force, asked.count.weight, rows, asked.margin)
+        left = Budget(None if budget.seconds is None else max(1e-3, clock.seconds_left()), clock.steps_left())
+        labels, trace = search.run(left, request.seed, request.n_workers(), on_progress)
+        clock.tick(search.clock.steps)
+        late = loose & _is_touched(force, labels)
+        if not late.any() or search.stopped or clock.expired():
+            break
+        loose &= ~late
+    labels = _under_caps(search, today, force, labels, asked.caps)
     timings["search"] = time.perf_counter() - began - sum(timings.values())
     return _judge(request, asked, force, today, labels, trace, search.proved, began, timings)
 
@@ -151,28 +164,57 @@ def _rows_named(force: InForce, names: Iterable[str]) -> NDArray[np.int64]:
     return np.array(sorted({rows[name] for name in names}), dtype=np.int64)
 
 
-def _limits_for(force: InForce, trigger: Any, frozen: NDArray[np.int64]) -> Problem:
-    """Limits the search keeps: those of the problem, wider for grids that may stay as they are."""
+def _within_trigger(force: InForce, trigger: Any, frozen: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Grids that may stay outside their limits as long as nothing of them changes."""
     problem = force.problem
-    loads = np.zeros_like(problem.lo)
-    known = force.home >= 0
-    np.add.at(loads, force.home[known], problem.workload[known])
-    stay = np.zeros(problem.n_grids, dtype=bool)
+    if trigger is None:
+        return np.zeros(problem.n_grids, dtype=bool)
+    if isinstance(trigger, bool) or not isinstance(trigger, int | float) or not trigger > 0:
+        raise InputError(f"trigger is {trigger!r}; give a tolerance, such as 0.1.")
+    within = np.abs(_loads_in_force(force) - problem.target) <= trigger * problem.target
+    loose = np.asarray(within.all(axis=1))
+    loose[force.opened] = False
+    loose[frozen] = False
+    return loose
+
+
+def _loads_in_force(force: InForce) -> NDArray[np.int64]:
+    loads, known = np.zeros_like(force.problem.lo), force.home >= 0
+    np.add.at(loads, force.home[known], force.problem.workload[known])
+    return loads
+
+
+def _limits_for(force: InForce, loose: NDArray[np.bool_], frozen: NDArray[np.int64]) -> Problem:
+    """Limits the search keeps: those of the problem, wider for grids that may stay as they are."""
+    problem, stay = force.problem, np.array(loose)
     stay[frozen] = True
-    if trigger is not None:
-        if isinstance(trigger, bool) or not isinstance(trigger, int | float) or not trigger > 0:
-            raise InputError(f"trigger is {trigger!r}; give a tolerance, such as 0.1.")
-        within = np.abs(loads - problem.target) <= trigger * problem.target
-        stay |= within.all(axis=1)
-        stay[force.opened] = False
     if not stay.any():
         return problem
-    keep = stay[:, None]
+    keep, loads = stay[:, None], _loads_in_force(force)
     return replace(
         problem,
         lo=np.where(keep, np.minimum(problem.lo, loads), problem.lo),
         hi=np.where(keep, np.maximum(problem.hi, loads), problem.hi),
     )
+
+
+def _is_touched(force: InForce, labels: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Grids that a unit left or joined."""
+    touched = np.zeros(force.problem.n_grids, dtype=bool)
+    changed = force.home != labels
+    touched[labels[changed]] = True
+    touched[force.home[changed & (force.home >= 0)]] = True
+    return touched
+
+
+def _under_caps(
+    search: Regional, today: Problem, force: InForce, labels: NDArray[np.int32], caps: tuple[Cap, ...]
+) -> NDArray[np.int32]:
+    """Take of the moves found those the caps allow; small territories are solved exactly once more."""
+    if not caps:
+        return labels
+    kept = within_caps(today, force, labels, caps)
+    return kept if kept is labels else search.again(kept, caps)
 
 
 def _judge(
@@ -203,6 +245,11 @@ def _judge(
     status, reason = _status(plan, broken, violation, bound == amount and not asked.caps)
     wishes = broken_limits(force.problem, labels, force.grid_ids) if force.problem.soft else []
     told = broken + [f._replace(severity="warning") for f in wishes]
+    if today is not force.problem and not force.problem.soft:
+        known = {f.ids for f in broken}
+        cure = "It may stay as it is: it is frozen, or within the tolerance that starts a change."
+        outside = broken_limits(force.problem, labels, force.grid_ids)
+        told += [f._replace(severity="warning", cure=cure) for f in outside if f.ids not in known]
     moves, in_steps, more = _moves(asked, force, labels, now, moved)
     timings["judge"] = time.perf_counter() - began - sum(timings.values())
     problem = force.problem

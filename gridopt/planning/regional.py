@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 
 from gridopt.model import Problem
 from gridopt.model.result import Step
+from gridopt.planning.count import Cap
 from gridopt.planning.force import InForce
+from gridopt.planning.opening import open_part
 from gridopt.planning.parts import near_parts, only_parts
 from gridopt.planning.shifting import Shifting, Worth
 from gridopt.solvers.budget import Budget, Clock
@@ -28,6 +31,8 @@ MOST_SECONDS = 5.0
 """Longest that takes."""
 SECONDS_A_STEP = 2e-8
 """Deterministic seconds of CP-SAT for each step of a budget of steps."""
+TRIAL, TRIAL_RINGS = 0.05, 2
+"""Share of what is left of a budget for trying a place for a new grid, and how far around it."""
 RINGS = 4
 """Grids within so many borders of one that has to change may be changed with it, at first."""
 
@@ -70,6 +75,7 @@ class Regional:
         for r in np.flatnonzero(np.diff(regions.first_row) == 1).tolist():
             of_node[regions.first_node[r] : regions.first_node[r + 1]] = 0
         self.done, self.n_regions, self.stopped = 0, len(todo), False
+        self.affected = todo
         with ThreadPoolExecutor(workers, thread_name_prefix="gridopt") as pool:
             self.pool = pool if workers > 1 else None
             for r in todo:
@@ -120,21 +126,15 @@ class Regional:
     def _region(self, region: int, home: NDArray[np.int32], share: float) -> NDArray[np.int32]:
         """Search one region; return the part of each node."""
         regions = self.regions
-        piece = regions.piece(region)
-        piece = replace(
-            piece, home=np.full(piece.n_nodes, -1, dtype=np.int32), away_cost=np.zeros(piece.n_nodes, dtype=np.int64)
-        )
-        nodes = np.arange(regions.first_node[region], regions.first_node[region + 1])
-        weight = np.bincount(regions.node_of, weights=self.weight, minlength=len(regions.fixed))[nodes].astype(np.int64)
-        start = Mending(home)(piece, self.seed)
-        if start is None:
-            start = home
+        piece = self._piece(region)
+        weight = self._by_node(self.weight, region)
         local = np.full(self.problem.n_grids, -1, dtype=np.int64)
         rows = regions.rows[regions.first_row[region] : regions.first_row[region + 1]]
         local[rows] = np.arange(len(rows))
         frozen = local[self.frozen]
-        labels = np.array(start)
         clock = self._clock(share)
+        start = self._begin(piece, home, weight, frozen[frozen >= 0], clock)
+        labels = np.array(start)
         for rings in (RINGS, piece.n_parts):
             labels = self._shift(piece, start, home, weight, labels, frozen[frozen >= 0], rings, clock)
             if not _broken(piece, labels).any() or clock.expired() or self.stopped:
@@ -142,6 +142,102 @@ class Regional:
         labels = self._exactly(piece, home, weight, labels, frozen[frozen >= 0], clock, region)
         self.clock.tick(clock.steps)
         return labels
+
+    def _by_node(self, weight: NDArray[np.int64], region: int) -> NDArray[np.int64]:
+        """Weight of each node of a region."""
+        regions = self.regions
+        total = np.zeros(len(regions.fixed), dtype=np.int64)
+        np.add.at(total, regions.node_of, weight)
+        return total[regions.first_node[region] : regions.first_node[region + 1]]
+
+    def again(self, labels: NDArray[np.int32], caps: Sequence[Cap]) -> NDArray[np.int32]:
+        """Solve exactly under caps, where one small region is concerned; `labels` are within them."""
+        regions = self.regions
+        if len(self.affected) != 1 or self.stopped:
+            return labels
+        region = self.affected[0]
+        nodes = slice(regions.first_node[region], regions.first_node[region + 1])
+        home = self._nodes_in_force()[nodes]
+        if not self._counts_exactly(region, home):
+            return labels
+        local = np.full(self.problem.n_grids, -1, dtype=np.int64)
+        rows = regions.rows[regions.first_row[region] : regions.first_row[region + 1]]
+        local[rows] = np.arange(len(rows))
+        own = regions.local_labels(region, labels)
+        piece = self._piece(region)
+        frozen = local[self.frozen]
+        weight = self._by_node(self.weight, region)
+        found = self._exactly(piece, home, weight, own, frozen[frozen >= 0], self._clock(1.0), region, caps)
+        labels = np.array(labels)
+        units = np.flatnonzero(self.problem.nesting.region == region)
+        labels[units] = rows[found[regions.node_of[units] - regions.first_node[region]]]
+        return labels
+
+    def _piece(self, region: int) -> Piece:
+        """Return a region without prices of leaving home."""
+        piece = self.regions.piece(region)
+        nowhere = np.full(piece.n_nodes, -1, dtype=np.int32)
+        return replace(piece, home=nowhere, away_cost=np.zeros(piece.n_nodes, dtype=np.int64))
+
+    def _begin(
+        self,
+        piece: Piece,
+        home: NDArray[np.int32],
+        weight: NDArray[np.int64],
+        frozen: NDArray[np.int64],
+        clock: Clock,
+    ) -> NDArray[np.int32]:
+        """Contiguous labels with all parts, near those in force: new parts open where that disturbs least."""
+        missing = np.setdiff1d(np.arange(piece.n_parts), home).tolist()
+        barred = np.zeros(piece.n_parts, dtype=bool)
+        barred[frozen] = True
+        known = np.setdiff1d(np.arange(piece.n_parts), missing)
+        if missing and len(known):
+            rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
+            rank[known] = np.arange(len(known))
+            bare = replace(
+                piece, lo=piece.lo[known], hi=piece.hi[known], target=piece.target[known], fixed=rank[piece.fixed],
+                unit_cost=piece.unit_cost[:, known] if len(piece.unit_cost) else piece.unit_cost,
+            )  # fmt: skip
+            mended = Mending(rank[home])(bare, self.seed)
+            labels = None if mended is None else known[mended].astype(np.int32)
+            for i, part in enumerate(missing):
+                if labels is None:
+                    break
+
+                def judge(grown: NDArray[np.int32], last: bool = i == len(missing) - 1) -> tuple[int, ...]:
+                    return self._try(piece, home, weight, grown, frozen, clock) if last else (0,)
+
+                labels = open_part(piece, labels, part, barred, judge)
+            if labels is not None and Mending(labels)(piece, self.seed) is not None:
+                return labels
+        start = Mending(home)(piece, self.seed)
+        return home if start is None else start
+
+    def _try(
+        self,
+        piece: Piece,
+        home: NDArray[np.int32],
+        weight: NDArray[np.int64],
+        labels: NDArray[np.int32],
+        frozen: NDArray[np.int64],
+        clock: Clock,
+    ) -> tuple[int, int, int]:
+        """What labels are worth after a short search near what has changed."""
+        left = clock.steps_left()
+        part = Budget(
+            None if clock.budget.seconds is None else clock.seconds_left() * TRIAL,
+            None if left is None else max(1, int(left * TRIAL)),
+        ).start()
+        found = self._shift(piece, labels, home, weight, labels, frozen, TRIAL_RINGS, part, quiet=True)
+        clock.tick(part.steps)
+        away = (home >= 0) & (found != home)
+        excess = np.zeros_like(piece.lo)
+        np.add.at(excess, found, piece.workload)
+        excess = np.maximum(0, np.maximum(excess - piece.hi, piece.lo - excess))
+        rows = np.repeat(np.arange(piece.n_nodes), np.diff(piece.indptr))
+        cut = int(piece.weights[found[rows] != found[piece.indices]].sum()) // 2
+        return int((excess * 1_000_000 // piece.target).sum()), int(weight[away].sum()), cut
 
     def _exactly(
         self,
@@ -152,6 +248,7 @@ class Regional:
         frozen: NDArray[np.int64],
         clock: Clock,
         region: int,
+        caps: Sequence[Cap] = (),
     ) -> NDArray[np.int32]:
         """Solve a small region exactly, as far as time allows, and note what is proved."""
         parts = np.setdiff1d(np.arange(piece.n_parts), frozen)
@@ -166,6 +263,7 @@ class Regional:
             rank[home[nodes]],
             weight[nodes],
             rank[labels[nodes]],
+            caps=[(self._by_node(cap.weight, region)[nodes], cap.most) for cap in caps],
             spare=self.spare,
             seconds=max(0.05, min(clock.seconds_left(), MOST_SECONDS)),
             deterministic_seconds=None if steps is None else max(0.1, steps * SECONDS_A_STEP),
@@ -173,7 +271,7 @@ class Regional:
         )
         labels = np.array(labels)
         labels[nodes] = parts[found]
-        if bound is not None and self._counts_exactly(region, home):
+        if bound is not None and not caps and self._counts_exactly(region, home):
             self.proved[region] = bound
         return labels
 
@@ -204,6 +302,7 @@ class Regional:
         frozen: NDArray[np.int64],
         rings: int,
         clock: Clock,
+        quiet: bool = False,
     ) -> NDArray[np.int32]:
         """Search the parts within `rings` borders of those that have to change."""
         changed = labels != home
@@ -216,9 +315,10 @@ class Regional:
         own, nodes = only_parts(piece, labels, parts)
         rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
         rank[parts] = np.arange(len(parts))
-        shifting = Shifting(spare=self.spare)
+        shifting = Shifting(spare=0 if quiet else self.spare)
+        watch = None if quiet else self._watch
         found = shifting(
-            own, rank[labels[nodes]], rank[home[nodes]], weight[nodes], clock, self.seed, self._watch, pool=self.pool
+            own, rank[labels[nodes]], rank[home[nodes]], weight[nodes], clock, self.seed, watch, pool=self.pool
         )
         labels = np.array(labels)
         labels[nodes] = parts[found]

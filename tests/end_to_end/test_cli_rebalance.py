@@ -155,6 +155,22 @@ def test_frozen_grids_keep_their_units(plan: Run):
     assert set(after.index[after == frozen]) == set(before.index[before == frozen])
 
 
+def test_what_moves_is_capped(plan: Run):
+    """One unit at most, though more would be needed: the best plan under the cap is written, sound or not."""
+    heavier("001", 60.0)
+    before = grids("plan.gpkg")
+    args = ("rebalance", "plan.gpkg", "--units", "later.gpkg", *STEPS)
+    free = plan(*args, "--out", "free.gpkg")
+    assert (grids("free.gpkg") != before).sum() > 1
+    capped = plan(*args, "--max-moved", "1", "--out", "one.gpkg")
+    assert (grids("one.gpkg") != before).sum() <= 1
+    assert (free.code, capped.code) == (plan("verify", "free.gpkg").code, plan("verify", "one.gpkg").code)
+    plan(*args, "--max-moved", "5%", "--out", "share.gpkg")
+    moved = before.index[grids("share.gpkg") != before]
+    persons = go.read_plan("share.gpkg").units["persons"]
+    assert persons[moved].sum() <= 0.05 * persons.sum()
+
+
 def test_the_same_steps_write_the_same_plan(plan: Run):
     heavier("001", 40.0)
     for out in ("a.gpkg", "b.gpkg"):

@@ -10,7 +10,7 @@ import pytest
 
 import gridopt as go
 from gridopt.model.graph import Graph
-from gridopt.planning.rebalance import rebalance
+from gridopt.planning import rebalance, trade_off
 from tests.conftest import lattice
 
 
@@ -151,3 +151,82 @@ def test_equal_steps_give_equal_plans_with_any_workers() -> None:
     assert one.plan.labels.tolist() == two.plan.labels.tolist()
     assert one.moves == two.moves
     assert [s[:1] + s[2:] for s in one.trace] == [s[:1] + s[2:] for s in two.trace]
+
+
+def test_one_grid_more_takes_the_next_free_number(lattice4x4: Graph, quarters: go.Plan) -> None:
+    """A fifth grid opens under a number that was never given; the others keep their ids and most of their units."""
+    today = go.build_problem(lattice4x4, workload=[10] * 16, n_grids=5, tolerance="0.4")
+    new = rebalance(today, quarters, retired=["N6"])
+    assert go.verify(today, new.plan) == []
+    assert new.opened == ("N7",)
+    assert sorted(new.plan.grid_ids) == ["N1", "N2", "N3", "N5", "N7"]
+    assert new.moved_units == 2  # least: 0.6 of 32 are two units, and the four grids have one or two each to spare
+    assert new.status == go.Status.OPTIMAL
+    assert all(m.reason.startswith("goes to the new grid N7") for m in new.moves)
+    for plan in after(new):
+        assert set(n_pieces(lattice4x4, plan).values()) == {1}
+
+
+def test_one_grid_fewer_dissolves_the_one_that_is_named(lattice4x4: Graph, quarters: go.Plan) -> None:
+    """The grid that goes gives all its units away; with no name the choice is free."""
+    today = go.build_problem(lattice4x4, workload=[10] * 16, n_grids=3, tolerance="0.2")
+    new = rebalance(today, quarters, dissolve=["N5"])
+    assert go.verify(today, new.plan) == []
+    assert new.closed == ("N5",)
+    assert set(new.plan.grid_ids) == {"N1", "N2", "N3"}
+    assert sum(m.reason.startswith("N5 is dissolved") for m in new.moves) == 4
+    free = rebalance(today, quarters)
+    assert go.verify(today, free.plan) == []
+    assert free.bound <= free.moved_amount
+    with pytest.raises(go.InputError, match="dissolve names grid 'N8'"):
+        rebalance(today, quarters, dissolve=["N8"])
+    with pytest.raises(go.InputError, match="Name at most 0"):
+        rebalance(quarters.problem, quarters, dissolve=["N5"])
+
+
+def test_units_that_are_new_do_not_count_as_moved(lattice4x4: Graph, quarters: go.Plan) -> None:
+    """A unit without a grid in force joins one; that is no move."""
+    known = quarters.to_series().drop(5)
+    new = rebalance(quarters.problem, known)
+    assert go.verify(quarters.problem, new.plan) == []
+    assert new.moved_units == 0
+    assert new.plan.to_series()[5] == "N1"
+
+
+def test_only_grids_outside_the_trigger_start_a_change(lattice4x4: Graph, quarters: go.Plan) -> None:
+    """Within the wider tolerance nothing happens; outside it, the grids that change aim at the limits."""
+    work = [10] * 16
+    work[0] = 25
+    today = go.build_problem(lattice4x4, workload=work, n_grids=4, tolerance="0.2")
+    calm = rebalance(today, quarters, trigger=0.3)
+    assert calm.moved_units == 0
+    assert [(f.code, f.severity, f.ids) for f in calm.findings] == [("over-limit", "warning", ("N1",))]
+    stirred = rebalance(today, quarters, trigger=0.25)
+    assert stirred.moved_units == 1
+    assert go.verify(today, stirred.plan) == []
+
+
+def test_what_more_moves_would_buy() -> None:
+    """More may move, less is outside: the curve never rises, each plan keeps its cap and is contiguous."""
+    graph = lattice(12, 12)
+    labels = (np.arange(144) // 12 // 3) * 4 + np.arange(144) % 12 // 3
+    work = np.random.default_rng(4).integers(5, 30, 144)
+    today = go.build_problem(graph, workload=work, n_grids=16, tolerance="0.05", incumbent=labels)
+    table = trade_off(today, labels, steps=300_000)
+    assert table["violation"].is_monotonic_decreasing
+    assert (table["moved"] <= table.index).all()
+    assert table.loc[0.0, "moved"] == 0.0
+    assert table.iloc[-1]["violation"] < table.iloc[0]["violation"]
+    assert 0 < table["violation"].nunique() > 2
+    for plan in table.attrs["plans"]:
+        assert all(f.code in ("over-limit", "under-limit") for f in go.verify(today, plan))
+    capped = rebalance(today, labels, max_moved={"units": 9}, steps=300_000)
+    assert 0 < capped.moved_units <= 9
+    assert capped.status == go.Status.VIOLATED
+
+
+def test_a_cap_below_what_must_move_is_refused(lattice4x4: Graph, quarters: go.Plan) -> None:
+    """A grid that goes gives all it has: fewer moves cannot be asked for."""
+    today = go.build_problem(lattice4x4, workload=[10] * 16, n_grids=3, tolerance="0.2")
+    with pytest.raises(go.InputError, match=r"max_moved allows 3 of units.* moves \d+ already"):
+        rebalance(today, quarters, max_moved={"units": 3})
