@@ -18,7 +18,7 @@ import gridopt as go
 from gridopt.planning.lineage import Lineage
 from tests.end_to_end.towns import BRIEF, SOLVE, Run, contents, squares, town
 
-STEPS = ("--steps", 20_000)
+STEPS = ("--steps", 60_000)
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ def test_twelve_months_keep_ids_and_lineage(run: Run):
         k = {4: ("--grids", 13), 8: ("--grids", 12), 10: ("--grids", 13)}.get(month, ())
         old, new = f"p{month - 1}.gpkg", f"p{month}.gpkg"
         date = f"2026-{month:02d}-01"
-        args = ("--units", f"u{month}.gpkg", *k, "--steps", 30_000, "--date", date, "--out", new)
+        args = ("--units", f"u{month}.gpkg", *k, "--steps", 150_000, "--date", date, "--out", new)
         ended = run("rebalance", old, *args)
         assert ended.code == 0, ended
         file = go.read_plan(new)
