@@ -129,7 +129,7 @@ def draw_moves(
     handles.append((_draw_gone(axes, shapes, was, plan, scale), "border before"))
     centres = _Centres(shapes, was, plan, grids)
     flows = _flows(plan, was, now, moved)
-    _draw_arrows(axes, flows, centres)
+    _draw_arrows(axes, flows, centres, max(scale, 0.5))
     _draw_labels(axes, grids, plan.grid_ids)
     _draw_legend(legend, axes, handles, _metres_per_unit(aligned.crs))
     _draw_list(panel, flows, plan)
@@ -220,16 +220,17 @@ def _flows(plan: Plan, was: NDArray[Any], now: NDArray[Any], moved: NDArray[np.b
     return sorted((_Flow(*key, *flow) for key, flow in total.items()), key=lambda f: (-f.load, -f.n_units, f[:2]))
 
 
-def _draw_arrows(axes: Axes, flows: list[_Flow], centres: _Centres) -> None:
+def _draw_arrows(axes: Axes, flows: list[_Flow], centres: _Centres, scale: float) -> None:
     from matplotlib.patches import FancyArrowPatch
 
     heaviest = max((flow.load for flow in flows), default=0) or 1
     for flow in flows:
         width = ARROW_POINTS[0] + (ARROW_POINTS[1] - ARROW_POINTS[0]) * np.sqrt(flow.load / heaviest)
+        width *= scale
         arrow = FancyArrowPatch(
             centres.before(flow.source),
             centres.after(flow.target),
-            arrowstyle=f"-|>,head_length={2.5 + 0.6 * width:.2f},head_width={1.4 + 0.4 * width:.2f}",
+            arrowstyle=f"-|>,head_length={2.5 * scale + 0.6 * width:.2f},head_width={1.4 * scale + 0.4 * width:.2f}",
             connectionstyle="arc3,rad=0.15",
             linewidth=width,
             color=ARROW_COLOUR,

@@ -196,6 +196,37 @@ def test_what_was_made_with_parents_and_locks_is_so_again(run: Run):
     assert (after.problem.fixed >= 0).sum() == 1
 
 
+def test_streets_and_parents_are_those_of_the_plan_or_asked_for(run: Run):
+    """Files the plan was made with are read again, wherever it lies with them; what is not known is asked for."""
+    line = shapely.LineString([(0, 200), (400, 200)])
+    gpd.GeoDataFrame({"kind": ["primary"]}, geometry=[line], crs=32651).to_file("roads.gpkg", layer="streets")
+    made = (*SOLVE, *BRIEF, "--parent", "ward", "--streets", "roads.gpkg", "--class-column", "kind")
+    assert run(*made, "--out", "plan.gpkg").code == 0
+    heavier("005", 26.0)
+    args = ("rebalance", "plan.gpkg", "--units", "later.gpkg", "--tolerance", "0.3", *STEPS, "--out", "new.gpkg")
+    ended = run(*args)
+    assert ended.code == 0, ended
+    assert "on streets" in ended.out
+    assert go.read_plan("new.gpkg").problem.graph.classes == go.read_plan("plan.gpkg").problem.graph.classes
+    Path("roads.gpkg").rename("elsewhere.gpkg")
+    ended = run(*args)
+    assert ended.code == 2
+    assert "give --streets" in ended.err
+    assert run(*args, "--streets", "elsewhere.gpkg").code == 0
+
+    beside = Path("plan.json")
+    document = json.loads(beside.read_text(encoding="utf-8"))
+    del document["options"], document["lineage"]
+    document["schema_version"] = 1
+    beside.write_text(json.dumps(document), encoding="utf-8")
+    ended = run(*args, "--streets", "elsewhere.gpkg", "--class-column", "kind")
+    assert ended.code == 2
+    assert "--parent COL" in ended.err
+    more = ("--streets", "elsewhere.gpkg", "--class-column", "kind", "--parent", "ward", "--id", "code")
+    assert run(*args, *more).code == 0
+    assert lineage("new.gpkg").generation == 1
+
+
 def test_bad_requests_are_refused_and_change_nothing(plan: Run, tmp_path: Path):
     heavier("001", 40.0)
     files = contents(tmp_path)
