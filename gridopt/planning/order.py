@@ -13,7 +13,7 @@ from gridopt.model import Graph
 
 __all__ = ["Board", "Ordered", "bundles_of", "order_moves"]
 
-MOST_STATES = 20_000
+MOST_STATES = 4_000
 """Intermediate plans looked at where moves block each other."""
 MOST_BLOCKED = 12
 """Bundles that block each other and are sorted out by looking at all ways; more of them stay blocked."""
@@ -236,7 +236,8 @@ def _free(board: Board, group: list[tuple[int, ...]], goal: NDArray[np.int32]) -
     """Shortest way to have every bundle of the group where it belongs; the board is left there."""
     begin = tuple(board.label(units[0]) for units in group)
     wanted = tuple(int(goal[units[0]]) for units in group)
-    choices = sorted(set(begin) | set(wanted))
+    around = {board.label(v) for units in group for u in units for v in board.near(u)}
+    choices = sorted(set(begin) | set(wanted) | around)
     came: dict[tuple[int, ...], tuple[tuple[int, ...], int] | None] = {begin: None}
     line, at = deque([begin]), begin
 

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridopt._validate import nearest_names
-from gridopt.errors import Finding, InputError, InternalError
-from gridopt.model import Plan, Problem, Status
-from gridopt.model.result import Step
-from gridopt.planning.bound import least_moved
+from gridopt.errors import InputError
+from gridopt.model import Problem
 from gridopt.planning.capped import within_caps
-from gridopt.planning.count import Cap, Count, read_caps, read_count
+from gridopt.planning.count import Cap, read_caps, read_count
 from gridopt.planning.force import InForce, read_force
-from gridopt.planning.moves import describe_moves
-from gridopt.planning.order import order_moves
+from gridopt.planning.judge import Asked, Found, judge, ordered
 from gridopt.planning.rebalanced import Rebalanced
 from gridopt.planning.regional import Regional
-from gridopt.rules.balance import imbalance
-from gridopt.rules.constraints import broken_limits, total_violation
-from gridopt.rules.objective import cost as cost_of
-from gridopt.rules.verify import verify
-from gridopt.solvers.budget import Budget
+from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.solve import Request
 from gridopt.solvers.stages import OnProgress
 from gridopt.solvers.warm import compile as load_kernels
 
 __all__ = ["rebalance"]
+
+TRIES = 3
+"""Searches for a plan that can be reached move by move."""
 
 
 def rebalance(
@@ -78,7 +74,7 @@ def rebalance(
     trigger : float, optional
         Grids within this tolerance of their targets do not start a change; grids that are changed aim at the limits.
     stepwise : bool
-        Ask for moves in an order that leaves every grid connected after each single one.
+        Return a plan only that can be reached by single moves, each of which leaves every grid connected.
     dissolve : iterable of str
         Ids of grids to dissolve first, where the problem has fewer grids.
     retired : iterable of str
@@ -95,6 +91,8 @@ def rebalance(
     ------
     InputError
         If the plan is about other units, or an option makes no sense.
+    NoPlanError
+        If locks leave no contiguous plan near the one in force.
 
     Notes
     -----
@@ -117,34 +115,67 @@ def rebalance(
     request.validate()
     timings = {"compile": load_kernels()}
     force = read_force(problem, plan, retired, dissolve)
-    asked = _Asked(read_count(problem, count), read_caps(problem, max_moved), _margin(margin), stepwise)
+    asked = Asked(read_count(problem, count), read_caps(problem, max_moved), _margin(margin), stepwise)
     rows = _rows_named(force, frozen)
-    budget = request.budget(spent=time.perf_counter() - began - timings["compile"])
-    clock = budget.start()
     loose = _within_trigger(force, trigger, rows)
+    clock = request.budget(spent=time.perf_counter() - began - timings["compile"]).start()
+    found = _search(request, asked, force, rows, loose, clock, 0, on_progress)
+    if stepwise:
+        found = _in_steps(request, asked, force, rows, loose, clock, found, on_progress)
+    timings["search"] = time.perf_counter() - began - sum(timings.values())
+    return judge(request, asked, force, found, began, timings)
+
+
+def _search(
+    request: Request,
+    asked: Asked,
+    force: InForce,
+    frozen: NDArray[np.int64],
+    loose: NDArray[np.bool_],
+    clock: Clock,
+    attempt: int,
+    on_progress: OnProgress | None,
+) -> Found:
+    """Search until no grid that changes is left outside its limits for being within the trigger; then apply caps."""
     while True:
-        today = _limits_for(force, loose, rows)
-        search = Regional(today, force, asked.count.weight, rows, asked.margin)
-        left = Budget(None if budget.seconds is None else max(1e-3, clock.seconds_left()), clock.steps_left())
-        labels, trace = search.run(left, request.seed, request.n_workers(), on_progress)
+        today = _limits_for(force, loose, frozen)
+        search = Regional(today, force, asked.count.weight, frozen, asked.margin)
+        seconds = None if clock.budget.seconds is None else max(1e-3, clock.seconds_left())
+        left = Budget(seconds, None if clock.budget.steps is None else max(1, clock.steps_left() or 0))
+        labels, trace = search.run(left, request.seed + attempt, request.n_workers(), on_progress)
         clock.tick(search.clock.steps)
         late = loose & _is_touched(force, labels)
         if not late.any() or search.stopped or clock.expired():
             break
-        loose &= ~late
+        loose = loose & ~late
     labels = _under_caps(search, today, force, labels, asked.caps)
-    timings["search"] = time.perf_counter() - began - sum(timings.values())
-    return _judge(request, asked, force, today, labels, trace, search.proved, began, timings)
+    return Found(labels, today, trace, search.proved, search.stopped, search.unmended)
 
 
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    """What the caller wants moved, and how."""
-
-    count: Count
-    caps: tuple[Cap, ...]
-    margin: float
-    stepwise: bool
+def _in_steps(
+    request: Request,
+    asked: Asked,
+    force: InForce,
+    frozen: NDArray[np.int64],
+    loose: NDArray[np.bool_],
+    clock: Clock,
+    found: Found,
+    on_progress: OnProgress | None,
+) -> Found:
+    """Look for a plan that can be reached move by move; at last, leave units whose moves block each other."""
+    blocked = ordered(force, found.labels).blocked
+    for attempt in range(1, TRIES):
+        if not blocked or found.stopped or clock.expired():
+            break
+        other = _search(request, asked, force, frozen, loose, clock, attempt, on_progress)
+        if len(left := ordered(force, other.labels).blocked) < len(blocked):
+            found, blocked = other, left
+    units = list(blocked)
+    if not units or (force.home[units] < 0).any():
+        return found
+    labels = np.array(found.labels)
+    labels[units] = force.home[units]
+    return replace(found, labels=labels, left=tuple(units))
 
 
 def _margin(margin: Any) -> float:
@@ -215,101 +246,3 @@ def _under_caps(
         return labels
     kept = within_caps(today, force, labels, caps)
     return kept if kept is labels else search.again(kept, caps)
-
-
-def _judge(
-    request: Request,
-    asked: _Asked,
-    force: InForce,
-    today: Problem,
-    labels: NDArray[np.int32],
-    trace: tuple[Step, ...],
-    proved: Mapping[int, int],
-    began: float,
-    timings: dict[str, float],
-) -> Rebalanced:
-    """Check the plan against the facts, and say what moved and what had to."""
-    plan = Plan(force.problem, labels, force.grid_ids)
-    broken = verify(today, Plan(today, labels, force.grid_ids))
-    shape = [f for f in broken if f.code not in ("under-limit", "over-limit", "not-apart")]
-    if shape:
-        raise InternalError(f"rebalancing returned an unsound plan: {shape[0]}", broken)
-    old = {name: i for i, name in enumerate(force.old_ids)}
-    now = np.array([old.get(name, len(old) + j) for j, name in enumerate(force.grid_ids)], dtype=np.int32)[labels]
-    moved = (force.before >= 0) & (force.before != now)
-    amount = int(asked.count.weight[moved].sum())
-    violation = total_violation(today, labels)
-    bound = least_moved(today, force, asked.count.weight, proved) if not violation else None
-    if bound is not None and bound > amount:
-        raise InternalError(f"at least {bound} should have to move, but a sound plan moves {amount}.")
-    status, reason = _status(plan, broken, violation, bound == amount and not asked.caps)
-    wishes = broken_limits(force.problem, labels, force.grid_ids) if force.problem.soft else []
-    told = broken + [f._replace(severity="warning") for f in wishes]
-    if today is not force.problem and not force.problem.soft:
-        known = {f.ids for f in broken}
-        cure = "It may stay as it is: it is frozen, or within the tolerance that starts a change."
-        outside = broken_limits(force.problem, labels, force.grid_ids)
-        told += [f._replace(severity="warning", cure=cure) for f in outside if f.ids not in known]
-    moves, in_steps, more = _moves(asked, force, labels, now, moved)
-    timings["judge"] = time.perf_counter() - began - sum(timings.values())
-    problem = force.problem
-    result = request.result(
-        problem, status, reason, began, timings, plan=plan, cost=cost_of(problem, labels),
-        imbalance=imbalance(plan), trace=trace, exceptions=(*told, *more, *problem.findings),
-    )  # fmt: skip
-    return Rebalanced(
-        result=result,
-        moved=moved,
-        moved_amount=asked.count.shown(amount),
-        bound=None if bound is None else asked.count.shown(bound),
-        share=amount / asked.count.total(),
-        moved_workload={
-            name: problem.in_user_units(int(problem.workload[moved, a].sum()), a)
-            for a, name in enumerate(problem.attributes)
-        },
-        count=asked.count.name,
-        moves=moves,
-        in_steps=in_steps,
-        opened=tuple(force.grid_ids[force.opened]),
-        closed=tuple(force.old_ids[force.closed]),
-    )
-
-
-def _status(plan: Plan, broken: list[Finding], violation: int, proved: bool) -> tuple[Status, str]:
-    if broken:
-        return Status.VIOLATED, f"The best plan found breaks {len(broken)} limits or locks; first, {broken[0]}"
-    if violation:
-        return Status.FEASIBLE, f"Contiguous; limits are wishes, missed by {violation / 1e4:.2f} % of a target in all."
-    if proved:
-        return Status.OPTIMAL, "Within limits; no plan within limits moves less: proved."
-    return Status.FEASIBLE, "Contiguous, and every grid is within its limits."
-
-
-def _moves(
-    asked: _Asked, force: InForce, labels: NDArray[np.int32], now: NDArray[np.int32], moved: NDArray[np.bool_]
-) -> tuple[Any, bool, tuple[Finding, ...]]:
-    """Moves in order with reasons; whether each leaves all grids connected; a finding where it should and does not."""
-    problem = force.problem
-    k_old = len(force.old_ids)
-    names = [*force.old_ids, *force.grid_ids]
-    start = np.where(force.before >= 0, force.before, now).astype(np.int32)
-    ordered = order_moves(problem.graph, start, now, bundle=problem.together)
-    rest = tuple((u, int(start[u]), int(now[u])) for u in ordered.blocked)
-    row = {name: j for j, name in enumerate(force.grid_ids)}
-    at = np.array([row.get(name, 0) for name in force.old_ids] + list(range(problem.n_grids)), dtype=np.int64)
-    limits = problem.lo[at], problem.hi[at], problem.target[at]
-    moves = describe_moves(
-        problem,
-        (*ordered.steps, *rest),
-        start,
-        names,
-        limits,
-        opened=[k_old + j for j in force.opened.tolist()],
-        closed=force.closed.tolist(),
-    )
-    if not rest or not asked.stepwise:
-        return moves, not rest, ()
-    units = problem.graph.ids[list(ordered.blocked)]
-    cure = "Their moves block each other: make them at once, or ask for another plan with another seed."
-    finding = Finding("moves-blocked", "warning", tuple(units[:50].tolist()), len(units), 0, cure)
-    return moves, False, (finding,)

@@ -75,7 +75,7 @@ class Regional:
         for r in np.flatnonzero(np.diff(regions.first_row) == 1).tolist():
             of_node[regions.first_node[r] : regions.first_node[r + 1]] = 0
         self.done, self.n_regions, self.stopped = 0, len(todo), False
-        self.affected = todo
+        self.affected, self.unmended = todo, False
         with ThreadPoolExecutor(workers, thread_name_prefix="gridopt") as pool:
             self.pool = pool if workers > 1 else None
             for r in todo:
@@ -136,6 +136,8 @@ class Regional:
         start = self._begin(piece, home, weight, frozen[frozen >= 0], clock)
         labels = np.array(start)
         for rings in (RINGS, piece.n_parts):
+            if self.unmended:
+                return labels
             labels = self._shift(piece, start, home, weight, labels, frozen[frozen >= 0], rings, clock)
             if not _broken(piece, labels).any() or clock.expired() or self.stopped:
                 break
@@ -212,6 +214,7 @@ class Regional:
             if labels is not None and Mending(labels)(piece, self.seed) is not None:
                 return labels
         start = Mending(home)(piece, self.seed)
+        self.unmended |= start is None
         return home if start is None else start
 
     def _try(
