@@ -50,6 +50,7 @@ LAYERS = ("streets", "barriers", "crossings", "links")
 @click.option("--frozen", metavar="G003,…", help="Grids that keep exactly their units.")
 @click.option("--dissolve", metavar="G003,…", help="Grids to go first where there are to be fewer.")
 @click.option("--stepwise", is_flag=True, help="Ask for an order of moves that leaves every grid connected after each.")
+@click.option("--trade-off", is_flag=True, help="Show too what less moved would leave undone. Takes a second search.")
 @click.option("--date", metavar="YYYY-MM-DD", help="Date for the lineage. Default: none is recorded.")
 @click.option(
     "--clear",
@@ -99,7 +100,10 @@ def command(ctx: click.Context, plan: str, out: str, picture: str | None, **aske
         territory = _territory(file, request, given)
         matched = match(file, _units(file, territory), clear=asked["clear"], **_points(asked))
         problem = _problem(file, request, territory, matched, asked, given)
-        return _search_and_write(file, problem, territory, matched, (request, out, picture), budget | changes, ctx.obj)
+        if asked["trade_off"] and problem.n_grids != len(set(file.plan.grid_ids)):
+            raise click.UsageError("--trade-off is for as many grids as PLAN has.")
+        options = budget | changes | {"trade_off": asked["trade_off"]}
+        return _search_and_write(file, problem, territory, matched, (request, out, picture), options, ctx.obj)
 
 
 def _read_wishes(asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -259,6 +263,7 @@ def _search_and_write(
     from gridopt.workflow.follow import follow
 
     request, out, picture = targets
+    shows_trade_off = options.pop("trade_off")
     line = ProgressLine()
     with interrupt.searching():
 
@@ -268,12 +273,15 @@ def _search_and_write(
 
         try:
             done = follow(file, problem, matched, on_progress=on_progress, **options)
+            table = _trade_off(problem, matched, on_progress, options) if shows_trade_off else None
         finally:
             line.close()
         interrupt.heed()
         sound = done.rebalanced.status in (Status.OPTIMAL, Status.FEASIBLE)
         show_result(done.rebalanced.result, (*file.findings, *territory.findings, *problem.graph.findings))
         show_comparison(done.comparison, _least(done.rebalanced))
+        if table is not None:
+            _show_trade_off(table)
         show_findings("units", [f for f in done.findings if f.code != "ambiguous-origin"])
         if interrupt.asked and not sound:
             click.echo("gridopt: interrupted before a sound plan was found; nothing was written.", err=True)
@@ -285,6 +293,21 @@ def _search_and_write(
     if interrupt.asked:
         return INTERRUPTED
     return SOUND if sound else VIOLATED
+
+
+def _trade_off(problem: Problem, matched: Matched, on_progress: Any, options: dict[str, Any]) -> Any:
+    from gridopt.planning.trade import trade_off
+
+    more = {name: value for name, value in options.items() if name not in ("date", "max_moved")}
+    return trade_off(problem, matched.before, on_progress=on_progress, **more)
+
+
+def _show_trade_off(table: Any) -> None:
+    click.echo("trade-off: of what may move, how much moves, and what it leaves")
+    for most, row in table.iterrows():
+        moved = f"{row['moved']:.2%} in {row['units']:,.0f} units"
+        left = f"{row['grids_outside']:,.0f} grids outside their limits, worst deviation {row['imbalance']:.1%}"
+        click.echo(f"  {most:>7.2%}: {moved}; {left}, cost {row['cost']:,.0f}")
 
 
 def _least(done: Rebalanced) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gridopt.errors import InputError, name_ids
 from gridopt.model.plan import Plan
 from gridopt.model.problem import grid_ids
+from gridopt.model.result import Result
 from gridopt.planning.force import next_ids
 from gridopt.planning.lineage import Record
 from gridopt.rules.metrics import deviations
@@ -113,8 +114,8 @@ class Comparison:
 
 
 def compare(
-    old: Plan,
-    new: Plan,
+    old: Any,
+    new: Any,
     *,
     before: Any = None,
     match: Literal["auto", "ids", "overlap"] = "auto",
@@ -125,7 +126,7 @@ def compare(
 
     Parameters
     ----------
-    old, new : Plan
+    old, new : Plan, or what has one: Result, Rebalanced, PlanFile
         Plans of the same units, in any order; of different ones with `before`.
     before : Series of text, optional
         Grid of `old` that each unit of `new` was in, indexed by unit id; missing where a unit is new. Such as
@@ -165,6 +166,7 @@ def compare(
     """
     if match not in ("auto", "ids", "overlap"):
         raise InputError(f'match={match!r} must be "auto", "ids" or "overlap".')
+    old, new = _plan_of(old, "old"), _plan_of(new, "new")
     rows = _rows_before(old, new, before)
     if match == "auto":
         match = "ids" if _have_own_ids(old, new) else "overlap"
@@ -178,6 +180,15 @@ def compare(
     grids = _grids(old, new, rows)
     figures = _figures(old, new, rows, moved, grids, borders)
     return Comparison(old, new, rows, pairs, _moves(old, new, rows, moved, reasons or {}), grids, borders, figures)
+
+
+def _plan_of(given: Any, what: str) -> Plan:
+    if isinstance(given, Result):
+        return given.require_plan()
+    plan = getattr(given, "plan", given)
+    if not isinstance(plan, Plan):
+        raise InputError(f"{what} is a {type(given).__name__}; give a Plan, or the outcome of solve or rebalance.")
+    return plan
 
 
 def _rows_before(old: Plan, new: Plan, before: Any) -> NDArray[np.int32]:

@@ -162,7 +162,8 @@ def test_what_moves_is_capped(plan: Run):
     args = ("rebalance", "plan.gpkg", "--units", "later.gpkg", *STEPS)
     free = plan(*args, "--out", "free.gpkg")
     assert (grids("free.gpkg") != before).sum() > 1
-    capped = plan(*args, "--max-moved", "1", "--out", "one.gpkg")
+    capped = plan(*args, "--max-moved", "1", "--trade-off", "--out", "one.gpkg")
+    assert " 0.00%: 0.00% in 0 units; " in capped.out
     assert (grids("one.gpkg") != before).sum() <= 1
     assert (free.code, capped.code) == (plan("verify", "free.gpkg").code, plan("verify", "one.gpkg").code)
     plan(*args, "--max-moved", "5%", "--out", "share.gpkg")
@@ -239,6 +240,8 @@ def test_bad_requests_are_refused_and_change_nothing(plan: Run, tmp_path: Path):
         (("--out", "new.gpkg", "--tolerance", "0.1", "--band", "1", "2"), "--band"),
         (("--out", "new.gpkg", "--workload", "people"), "people"),
         (("--out", "new.gpkg", "--map", "moves.jpeg"), "--map draws"),
+        (("--out", "new.gpkg", "--points-weight", "people"), "--points"),
+        (("--out", "new.gpkg", "--grids", "5", "--trade-off"), "--trade-off"),
     ):
         ended = plan(*base, *more)
         assert ended.code == 2, (more, ended)

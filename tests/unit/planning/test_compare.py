@@ -111,6 +111,13 @@ def test_another_workload_has_no_before():
     assert found.grids["load_shops"].tolist() == [3, 3]
 
 
+def test_outcomes_are_taken_for_their_plans():
+    result = go.solve(SIX, steps=500)
+    assert compare(result, result.plan).figures["n_moved"] == 0
+    with pytest.raises(InputError, match="old is a str"):
+        compare("plan.gpkg", result)
+
+
 def test_history_survives_json():
     record = Record(1, "2026-03-01", "G003", "G025", "split", 14, {"homes": 410})
     lineage = Lineage("f").after([record, Record(1, None, "G001", None, "retired", 2, {"homes": 1.5})])
