@@ -11,6 +11,7 @@ import click
 
 from gridopt.cli import INTERRUPTED, SOUND, VIOLATED
 from gridopt.cli._options import (
+    LAYERS,
     READING,
     Request,
     Territory,
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from gridopt.workflow.follow import Followed, Matched
 
 __all__ = ["command"]
-
-LAYERS = ("streets", "barriers", "crossings", "links")
-"""Files that make the graph; those the plan was made with are read again."""
 
 
 @click.command("rebalance", short_help="Change a plan as little as possible.")
@@ -98,6 +96,8 @@ def command(ctx: click.Context, plan: str, out: str, picture: str | None, **aske
         file = read_plan(plan)
         request = _request(file, asked, given)
         territory = _territory(file, request, given)
+        if picture is not None and not hasattr(territory.units, "geometry"):
+            raise click.UsageError("--map needs polygons: these units have none.")
         matched = match(file, _units(file, territory), clear=asked["clear"], **_points(asked))
         problem = _problem(file, request, territory, matched, asked, given)
         if asked["trade_off"] and problem.n_grids != len(set(file.plan.grid_ids)):
@@ -154,27 +154,33 @@ def _points(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _request(file: PlanFile, asked: dict[str, Any], given: set[str]) -> Request:
     """What is asked, completed by what the plan was made with."""
-    stored = dict(file.document.get("options", {}))
+    stored: dict[str, Any] = {i["role"]: _source(i) for i in file.document.get("inputs", []) if i["role"] in LAYERS}
+    stored |= file.document.get("options", {})
     stored.setdefault("workload", list(file.plan.problem.attributes))
-    used = {str(i["role"]): i for i in file.document.get("inputs", [])}
     values: dict[str, Any] = {}
     for name in Request.__dataclass_fields__:
-        if name in asked and (name in given or name not in READING):
+        if name in given or (name in asked and name not in (*READING, *LAYERS)):
             values[name] = asked[name]
         elif name in stored:
             values[name] = tuple(stored[name]) if name == "workload" else stored[name]
-    for name in LAYERS:
-        if not values.get(name) and name in used and asked["units"]:
-            values[name] = _again(file, used[name], name)
+            if name in LAYERS and asked["units"]:
+                values[name] = _again(file, values[name], name)
     return Request(asked["units"] or str(file.path), **{n: v for n, v in values.items() if n != "source"})
 
 
-def _again(file: PlanFile, used: dict[str, Any], name: str) -> str:
+def _source(used: dict[str, Any]) -> str:
+    return f"{used['path']}:{used['layer']}" if used.get("layer") else str(used["path"])
+
+
+def _again(file: PlanFile, source: str, name: str) -> str:
     """Where a file the plan was made with lies: as it was given, or beside the plan."""
-    for path in (Path(used["path"]), file.path.parent / Path(used["path"]).name):
-        if path.is_file():
-            return f"{path}:{used['layer']}" if used.get("layer") else str(path)
-    raise click.UsageError(f"the plan was made with {name} {used['path']}, which is not there: give --{name}.")
+    from gridopt.io.tables import split_layer
+
+    path, layer = split_layer(source)
+    for place in (path, file.path.parent / path.name):
+        if place.is_file():
+            return f"{place}:{layer}" if layer else str(place)
+    raise click.UsageError(f"the plan was made with {name} {path}, which is not there: give --{name}.")
 
 
 def _territory(file: PlanFile, request: Request, given: set[str]) -> Territory:

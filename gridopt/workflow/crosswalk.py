@@ -165,6 +165,12 @@ def crosswalk(
         links = _links_by_area(old_units, new_units, namesakes, crs)
         if points is not None:
             links = links.weighed(*_points_in_both(old_units, new_units, points, weight))
+    if not len(links.old):
+        cure = "Check that both are of one place and in the right coordinate systems."
+        raise InputError(
+            f"none of {len(new_ids)} new units has anything in common with any of {len(old_ids)} old ones. {cure}",
+            [Finding("elsewhere", "error", tuple(new_ids[:50].tolist()), 0, None, cure)],
+        )
     return _conclude(links, old_ids, new_ids, namesakes if "id" in wanted else np.full(len(new_ids), -1), clear)
 
 
@@ -417,7 +423,7 @@ def _tell_reused(links: _Links, namesakes: NDArray[np.int64], new_ids: NDArray[A
     moved = np.setdiff1d(np.flatnonzero(namesakes >= 0), links.new[stays])
     if not len(moved):
         return []
-    cure = "These ids stand for other places than before: the units were matched by their place."
+    cure = "Less than half of the old shape and of the new one is common: these were matched by place, not by id."
     return [Finding("id-reused", "warning", tuple(new_ids[moved].tolist()), len(moved), None, cure)]
 
 

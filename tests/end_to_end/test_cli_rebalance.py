@@ -208,7 +208,11 @@ def test_streets_and_parents_are_those_of_the_plan_or_asked_for(run: Run):
     ended = run(*args)
     assert ended.code == 0, ended
     assert "on streets" in ended.out
-    assert go.read_plan("new.gpkg").problem.graph.classes == go.read_plan("plan.gpkg").problem.graph.classes
+    classes = go.read_plan("plan.gpkg").problem.graph.classes
+    assert go.read_plan("new.gpkg").problem.graph.classes == classes
+    assert run("rebalance", "plan.gpkg", "--tolerance", "0.3", *STEPS, "--out", "between.gpkg").code == 0
+    assert run("rebalance", "between.gpkg", *args[2:]).code == 0
+    assert go.read_plan("new.gpkg").problem.graph.classes == classes, "streets were forgotten on the way"
     Path("roads.gpkg").rename("elsewhere.gpkg")
     ended = run(*args)
     assert ended.code == 2

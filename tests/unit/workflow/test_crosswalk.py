@@ -149,6 +149,8 @@ def test_bad_input_is_refused():
     bowtie = gpd.GeoDataFrame(index=["x"], geometry=[shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])], crs=CRS)
     with pytest.raises(GeometryError, match="'x'"):
         crosswalk(ROW, bowtie)
+    with pytest.raises(InputError, match="right coordinate systems"):
+        crosswalk(ROW, ROW.set_geometry(ROW.translate(5000)), by=("area",))
     with pytest.raises(InputError, match="clear"):
         crosswalk(ROW, ROW, clear=0.5)
     with pytest.raises(InputError, match="evidence"):
