@@ -33,8 +33,8 @@ SECONDS_A_STEP = 2e-8
 """Deterministic seconds of CP-SAT for each step of a budget of steps."""
 TRIAL, TRIAL_RINGS = 0.05, 2
 """Share of what is left of a budget for trying a place for a new grid, and how far around it."""
-RINGS = 4
-"""Grids within so many borders of one that has to change may be changed with it, at first."""
+RINGS = (2, 4)
+"""Grids within so many borders of one that has to change may be changed with it; all, where that mends too little."""
 
 
 class Regional:
@@ -135,7 +135,7 @@ class Regional:
         clock = self._clock(share)
         start = self._begin(piece, home, weight, frozen[frozen >= 0], clock)
         labels = np.array(start)
-        for rings in (RINGS, piece.n_parts):
+        for rings in (*RINGS, piece.n_parts):
             if self.unmended:
                 return labels
             labels = self._shift(piece, start, home, weight, labels, frozen[frozen >= 0], rings, clock)
@@ -308,10 +308,11 @@ class Regional:
         quiet: bool = False,
     ) -> NDArray[np.int32]:
         """Search the parts within `rings` borders of those that have to change."""
-        changed = labels != home
+        changed = (labels != home) | (labels != start)
         bad = _broken(piece, labels)
         bad[labels[changed]] = True
         bad[home[changed & (home >= 0)]] = True
+        bad[start[changed]] = True
         parts = np.setdiff1d(near_parts(piece, labels, np.flatnonzero(bad), rings), frozen)
         if len(parts) < 2:
             return labels
@@ -321,7 +322,15 @@ class Regional:
         shifting = Shifting(spare=0 if quiet else self.spare)
         watch = None if quiet else self._watch
         found = shifting(
-            own, rank[labels[nodes]], rank[home[nodes]], weight[nodes], clock, self.seed, watch, pool=self.pool
+            own,
+            rank[start[nodes]],
+            rank[home[nodes]],
+            weight[nodes],
+            clock,
+            self.seed,
+            watch,
+            labels=rank[labels[nodes]],
+            pool=self.pool,
         )
         labels = np.array(labels)
         labels[nodes] = parts[found]

@@ -115,12 +115,8 @@ def test_rebalancing_runs_in_its_tiny_mode(tmp_path: Path) -> None:
     with (tmp_path / "rows.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     ours, theirs = rows[0], next(row for row in rows if row["method"] == "solve afresh")
-    assert (ours["method"], ours["grids_outside"], ours["pieces_over"], ours["in_steps"]) == (
-        "gridopt",
-        "0",
-        "0",
-        "True",
-    )
+    assert [ours[name] for name in ("method", "grids_outside", "pieces_over")] == ["gridopt", "0", "0"]
+    assert ours["in_steps"] == "True"
     assert float(ours["ratio"]) >= 1
     assert float(ours["moved_workload"]) < 0.1 * float(theirs["moved_workload"])
     assert float(rows[-2]["moved_workload"]) < float(rows[-1]["moved_workload"]) / 3
