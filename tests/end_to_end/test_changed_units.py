@@ -15,7 +15,7 @@ import gridopt as go
 from gridopt.workflow.crosswalk import Crosswalk
 from gridopt.workflow.inherit import grids_before
 
-SEARCH: dict[str, Any] = {"steps": 200_000, "seed": 1}
+SEARCH: dict[str, Any] = {"steps": 100_000, "seed": 1}
 
 
 class Changed(NamedTuple):

@@ -35,7 +35,7 @@ def changed(units: gpd.GeoDataFrame, rng: np.random.Generator) -> gpd.GeoDataFra
     return gpd.GeoDataFrame(index=list(shapes), geometry=list(shapes.values()), crs=units.crs)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6), st.booleans())
 def test_what_is_inherited_is_sound_in_shape_and_complete(seed, k, has_parents):
     """Every unit is in one connected grid of one region; what is clear is not changed but where grids fell apart."""

@@ -130,7 +130,7 @@ def test_history_survives_json():
 labels = st.lists(st.integers(0, 3), min_size=8, max_size=8)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(labels, labels, st.lists(st.integers(0, 9), min_size=8, max_size=8))
 def test_matching_keeps_the_most_workload(before, after, work):
     """No renaming of the new grids keeps more workload in place: all 24 are tried."""
