@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt.model import Graph
-
 __all__ = ["corridors", "least_attached", "least_sum"]
 
 MOST_SETS = 1500
@@ -95,14 +93,19 @@ def least_sum(load: NDArray[np.int64], weight: NDArray[np.int64], wanted: int) -
 
 
 def corridors(
-    graph: Graph, grid: NDArray[np.int32], inside: NDArray[np.int64], price: NDArray[np.int64], cutoff: int
+    near: Callable[[int], list[int]],
+    grid: NDArray[np.int32],
+    inside: NDArray[np.int64],
+    price: NDArray[np.int64],
+    cutoff: int,
 ) -> dict[int, int]:
     """
     Grids that are reached from the units `inside` over others of less weight than `cutoff`, and the least such weight.
 
     Parameters
     ----------
-    graph : Graph
+    near : callable
+        Neighbours of a unit.
     grid : ndarray of int32, shape (n,)
         Grid of each unit, -1 for none.
     inside : ndarray of int64
@@ -119,7 +122,7 @@ def corridors(
         total, u = heapq.heappop(heap)
         if total > least[u]:
             continue
-        for v in graph.indices[graph.indptr[u] : graph.indptr[u + 1]].tolist():
+        for v in near(u):
             if v in begin:
                 continue
             if total < found.get(int(grid[v]), cutoff):

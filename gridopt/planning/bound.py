@@ -167,7 +167,7 @@ def _paired(facts: _Facts, region: int) -> int:
         if facts.opened[j]:
             reached = dict.fromkeys(rows.tolist(), 0)
         else:
-            reached = corridors(problem.graph, facts.home, facts.units(j), price, wanted)
+            reached = corridors(facts.near, facts.home, facts.units(j), price, wanted)
         for other, over in reached.items():
             if other == j or other < 0:
                 continue

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gridopt._validate import is_null, nearest_names
+from gridopt._validate import as_array, is_null, nearest_names
 from gridopt.errors import InputError, name_ids
 from gridopt.model import Plan, Problem
 from gridopt.model.problem import grid_ids as default_ids
@@ -170,10 +170,10 @@ def _read_plan(problem: Problem, plan: Any) -> tuple[NDArray[np.int32], NDArray[
         given[rows >= 0] = np.asarray(known, dtype=object)[rows[rows >= 0]]
         values, names = _number(given)
     else:
-        labels = np.asarray(plan)
+        labels = as_array(plan, "the plan in force", object)
         if labels.shape != (len(ids),):
             raise InputError(f"the plan in force has shape {labels.shape}; give one grid for each of {len(ids)} units.")
-        values, names = _number(labels.astype(object))
+        values, names = _number(labels)
     used = np.unique(values[values >= 0])
     if not len(used):
         raise InputError("the plan in force puts no unit of the problem in a grid. Its index must hold the unit ids.")
@@ -185,7 +185,7 @@ def _read_plan(problem: Problem, plan: Any) -> tuple[NDArray[np.int32], NDArray[
 def _number(given: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Positions of values among their ids, in natural order; whole numbers are labels, nulls and -1 are no grid."""
     null = is_null(given) | np.array([isinstance(v, str) and not v.strip() for v in given], dtype=bool)
-    whole = [isinstance(v, int | np.integer) and not isinstance(v, bool) for v in given[~null]]
+    whole = [_is_whole(v) for v in given[~null]]
     if whole and all(whole):
         values = np.where(null, -1, given).astype(np.int64)
         return np.maximum(values, -1), default_ids(int(values.max(initial=0)) + 1)
@@ -196,6 +196,11 @@ def _number(given: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
     place = {name: i for i, name in enumerate(seen)}
     values = np.array([-1 if absent else place[v.strip()] for v, absent in zip(given, null)], dtype=np.int64)
     return values, np.array(seen, dtype=object)
+
+
+def _is_whole(value: Any) -> bool:
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return number and float(value).is_integer()
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

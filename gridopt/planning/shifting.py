@@ -49,13 +49,17 @@ class Shifting:
     steps_per_node : int
         Of one annealing.
     least_parts, most_parts : int
-        Parts in a set.
+        Parts in a set of a broken part.
+    sizes : tuple of int
+        Parts in a set where limits are kept, in turn.
     growth : float
         By how much sets grow when no limit was mended in a round.
     at_once : int
         Sets at most in a round.
     patience : int
-        Rounds without a notable improvement before the search ends.
+        Rounds without a notable improvement before the search ends, where there are `at_once` sets.
+    most_patience : int
+        How many times as many where there are fewer sets.
     notable : int
         An improvement by less than one such part of what moves is not notable.
     strict_share : float
@@ -78,9 +82,11 @@ class Shifting:
     steps_per_node: int = 60
     least_parts: int = 4
     most_parts: int = 10
+    sizes: tuple[int, ...] = (4, 6, 8, 14)
     growth: float = 1.5
     at_once: int = 64
     patience: int = 2
+    most_patience: int = 4
     notable: int = 200
     strict_share: float = 0.6
     spare: int = 0
@@ -125,12 +131,14 @@ class Shifting:
         wanted, idle, attempt = float(self.least_parts), 0, 0
         best = work.worth()
         share = self.strict_share if self.spare else 1.0
-        while clock.fraction() < share and idle < self.patience:
+        patience = self.patience
+        while clock.fraction() < share and idle < patience:
             order, bad = work.agenda(np.random.SeedSequence([seed, attempt]))
             if not len(order):
                 break
-            size = int(wanted) if bad else self.least_parts + 2 * (attempt % 3)
+            size = int(wanted) if bad else self.sizes[attempt % len(self.sizes)]
             clock.tick(work.round(order, min(size, piece.n_parts), seed + 7919 * attempt, clock))
+            patience = self.patience * max(1, min(self.most_patience, self.at_once // work.n_sets))
             now = work.worth()
             if bad and now[0] == best[0]:
                 wanted = min(wanted * self.growth, max(self.most_parts, piece.n_parts / (1 + attempt % 4)))
@@ -154,7 +162,7 @@ class Shifting:
                 return
             before, was = np.array(work.table.board.labels), work.worth()
             work.reprice(typical, plain=False)
-            size = min(self.least_parts + 2 * (attempt % 3), work.piece.n_parts)
+            size = min(self.sizes[attempt % len(self.sizes)], work.piece.n_parts)
             clock.tick(work.round(order, size, seed + 7919 * attempt + 77, clock))
             now = work.worth()
             if (now[0], now[2]) >= (was[0], was[2]) or now[1] > most:
@@ -230,6 +238,7 @@ class _Work:
         """Anneal sets of parts around those in `order`, put back what is worse; return the steps made."""
         table = self.table
         sets = _sets_around(table, order, wanted)
+        self.n_sets = len(sets)
         before = np.array(table.board.labels)
         nodes = table.gather(sets)
         old = self._weigh(len(sets))

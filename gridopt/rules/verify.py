@@ -51,6 +51,7 @@ def verify(problem: Problem, labels: Any) -> list[Finding]:
     >>> [finding.code for finding in verify(problem, [0, 1, 0, 1])]
     ['not-contiguous', 'not-contiguous']
     """
+    labels = getattr(labels, "result", labels)
     given = labels_from(problem, labels)
     plan = labels.plan if isinstance(labels, Result) else labels
     names = plan.grid_ids if isinstance(plan, Plan) and plan.problem.n_grids == problem.n_grids else None
@@ -61,6 +62,7 @@ def verify(problem: Problem, labels: Any) -> list[Finding]:
 def labels_from(problem: Problem, labels: Any) -> NDArray[np.int32]:
     """Return `labels` as an int32 array in the order of the units, refusing what is no complete assignment."""
     ids, k = problem.graph.ids, problem.n_grids
+    labels = getattr(labels, "result", labels)  # of `rebalance`
     if isinstance(labels, Result):
         labels = labels.require_plan()
     if isinstance(labels, Plan):

@@ -43,7 +43,7 @@ def save_plan(
     ----------
     path : str or path
         The GeoPackage, ``….gpkg``; ``….csv`` and ``….json`` are written beside it.
-    result : Result or Plan
+    result : Result, Rebalanced or Plan
         A result that has a plan. Of a plan alone, as edited by hand, status and cost are computed here.
     units : GeoDataFrame or DataFrame
         The units of the plan, indexed by unit id, with all columns that are to be kept. Without geometry (an abstract
@@ -84,6 +84,7 @@ def save_plan(
     >>> [file.name for file in files]
     ['plan.gpkg', 'plan.csv', 'plan.json']
     """
+    result = getattr(result, "result", result)  # of `rebalance`
     plan = plan_of(result)
     shaped = hasattr(units, "geometry")
     return write_plan(

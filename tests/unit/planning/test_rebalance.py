@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -230,3 +232,18 @@ def test_a_cap_below_what_must_move_is_refused(lattice4x4: Graph, quarters: go.P
     today = go.build_problem(lattice4x4, workload=[10] * 16, n_grids=3, tolerance="0.2")
     with pytest.raises(go.InputError, match=r"max_moved allows 3 of units.* moves \d+ already"):
         rebalance(today, quarters, max_moved={"units": 3})
+
+
+def test_the_outcome_can_be_verified_saved_and_pickled(tmp_path: Path, lattice4x4: Graph, quarters: go.Plan) -> None:
+    """What `rebalance` returns goes where a result goes, and comes back from files with the ids in force."""
+    today = go.build_problem(lattice4x4, workload=[25] + [10] * 15, n_grids=4, tolerance="0.2")
+    new = rebalance(today, quarters)
+    assert go.verify(today, new) == []
+    units = pd.DataFrame({"workload": [25] + [10] * 15}, index=lattice4x4.ids)
+    go.save_plan(tmp_path / "plan.gpkg", new, units)
+    back = go.read_plan(tmp_path / "plan.gpkg")
+    assert back.plan.to_series().to_dict() == new.plan.to_series().to_dict()
+    assert rebalance(back.problem, back).moved_units == 0
+    again = pickle.loads(pickle.dumps(new))
+    assert again.moves == new.moves
+    assert not again.moved.flags.writeable
