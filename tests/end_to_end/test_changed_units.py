@@ -103,7 +103,7 @@ def parcels(cambridge):
 
 
 def test_taipei_villages_after_the_reform(real_data):
-    """448 villages of 12 districts became 456; the older layer is drawn to 12 m, up to 100 m off, so ids have to help."""
+    """448 villages of 12 districts became 456; the old layer is drawn to 12 m, up to 100 m off, so ids have to help."""
     path = real_data("taipei/taipei.gpkg")
     old, new, blocks = (gpd.read_file(path, layer=n).to_crs(3826) for n in ("villages_before", "villages", "bsa"))
     old["unit"], new["unit"] = old["TOWNNAME"] + old["VILLAGENAM"], new["TNAME"] + new["VNAME"]
