@@ -16,6 +16,7 @@ from gridopt.cli._options import (
     Request,
     Territory,
     exception_options,
+    is_metis,
     limit_options,
     read_territory,
     territory_options,
@@ -112,6 +113,8 @@ def _read_wishes(asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
         raise click.UsageError("--seconds and --steps are two ways to end the search: give one of them.")
     if asked["band"] is not None and asked["tolerance"] is not None:
         raise click.UsageError("--band is absolute and --tolerance relative: give one of them.")
+    if asked["units"] is not None and is_metis(asked["units"]):
+        raise click.UsageError("units of today are polygons, or a dual graph with ids: a METIS graph has neither.")
     if asked["units"] is None and any(asked[name] for name in LAYERS):
         raise click.UsageError("streets, barriers, crossings and links make the graph of units: add --units.")
     budget = {name: asked[name] for name in ("seconds", "steps", "workers") if asked[name] is not None}
