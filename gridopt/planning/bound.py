@@ -43,7 +43,7 @@ def least_moved(
     """
     facts = _Facts.of(problem, force, weight)
     total = facts.forced
-    for region in range(problem.nesting.n_regions):
+    for region in facts.at_work():
         total += max(_plain(facts, region), _paired(facts, region), (proved or {}).get(region, 0))
     return total
 
@@ -80,6 +80,11 @@ class _Facts:
             gone, _forced(problem, force, weight),
         )  # fmt: skip
 
+    def at_work(self) -> list[int]:
+        """Regions with a grid outside its limits: in others nothing has to move."""
+        outside = ((self.loads < self.problem.lo) | (self.loads > self.problem.hi)).any(axis=1)
+        return np.unique(self.problem.nesting.grid_region[outside]).tolist()
+
     def units(self, grid: int) -> NDArray[np.int64]:
         """Units of a grid in force."""
         return self.order[self.first[grid] : self.first[grid + 1]]
@@ -108,7 +113,7 @@ def _forced(problem: Problem, force: InForce, weight: NDArray[np.int64]) -> int:
     mass = np.bincount(before[before >= 0], weights=weight[before >= 0], minlength=len(force.old_ids)).astype(np.int64)
     region = np.zeros(len(force.old_ids), dtype=np.int64)
     region[before[before >= 0]] = nesting.region[before >= 0]
-    for r in range(nesting.n_regions):
+    for r in np.unique(region[force.closed]).tolist():
         gone = np.isin(np.flatnonzero(region == r), force.closed).sum()
         total += int(np.sort(mass[region == r])[:gone].sum())
     return total

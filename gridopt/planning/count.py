@@ -53,11 +53,12 @@ class Count:
 
 @dataclass(frozen=True, eq=False)
 class Cap:
-    """No more than `most` of `weight` may move."""
+    """No more than `most` of `weight` may move; one of it is `scale` in the user's units."""
 
     weight: NDArray[np.int64]
     most: int
     name: str
+    scale: Fraction = Fraction(1)
 
 
 def read_count(problem: Problem, count: Any, what: str = "count") -> Count:
@@ -140,5 +141,5 @@ def read_caps(problem: Problem, max_moved: Any) -> tuple[Cap, ...]:
             raise InputError(f"max_moved[{name!r}] is {limit!r}; give a share such as 0.03, or a whole amount.")
         is_share = not isinstance(limit, int | np.integer) and value <= 1
         most = value * int(weight.sum()) if is_share else value / scale
-        caps.append(Cap(weight, int(most), str(name)))
+        caps.append(Cap(weight, int(most), str(name), scale))
     return tuple(caps)

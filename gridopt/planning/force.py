@@ -87,9 +87,10 @@ def read_force(
     order = _disturbances(problem, before, region, load) if rank is None else np.asarray(rank)
     row = np.full(len(old_ids), -1, dtype=np.int64)
     free = _keep_named(problem, region, row)
-    for r in range(problem.nesting.n_regions):
-        rows = [j for j in np.flatnonzero(problem.nesting.grid_region == r).tolist() if free[j]]
-        here = [i for i in np.flatnonzero(region == r).tolist() if row[i] < 0]
+    rows_in, grids_in = _by_region(problem.nesting.grid_region, problem), _by_region(region, problem)
+    for all_rows, grids in zip(rows_in, grids_in):
+        rows = [j for j in all_rows.tolist() if free[j]]
+        here = [i for i in grids.tolist() if row[i] < 0]
         chosen = [i for i in here if old_ids[i] in gone]
         extra = len(here) - len(rows)
         if len(chosen) > max(extra, 0):
@@ -218,6 +219,12 @@ def _regions_of(problem: Problem, before: NDArray[np.int32], k: int) -> tuple[ND
     region[keys[order] // problem.nesting.n_regions] = keys[order] % problem.nesting.n_regions
     load[keys[order] // problem.nesting.n_regions] = share[order]
     return region, load
+
+
+def _by_region(region: NDArray[Any], problem: Problem) -> list[NDArray[np.int64]]:
+    """Positions in each region, ascending."""
+    order = np.argsort(region, kind="stable")
+    return np.split(order, np.searchsorted(region[order], np.arange(1, problem.nesting.n_regions)))
 
 
 def _disturbances(

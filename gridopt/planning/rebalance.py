@@ -226,6 +226,7 @@ def _limits_for(force: InForce, loose: NDArray[np.bool_], frozen: NDArray[np.int
         problem,
         lo=np.where(keep, np.minimum(problem.lo, loads), problem.lo),
         hi=np.where(keep, np.maximum(problem.hi, loads), problem.hi),
+        interchangeable=False,  # each grid has limits of its own now
     )
 
 

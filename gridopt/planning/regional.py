@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt.model import Problem
+from gridopt.model.graph import components, first_places
 from gridopt.model.result import Step
 from gridopt.planning.count import Cap
 from gridopt.planning.force import InForce
@@ -70,18 +71,19 @@ class Regional:
         self.seed, self.on_progress, self.clock = seed, on_progress, budget.start()
         of_node = self._nodes_in_force()
         regions = self.regions
-        todo = [r for r in regions.searched.tolist() if self._is_affected(r, of_node)]
-        sizes = {r: int(regions.first_node[r + 1] - regions.first_node[r]) for r in todo}
-        for r in np.flatnonzero(np.diff(regions.first_row) == 1).tolist():
-            of_node[regions.first_node[r] : regions.first_node[r + 1]] = 0
+        affected = self._affected(of_node)
+        todo = [r for r in regions.searched.tolist() if affected[r]]
+        left = int(regions.node_counts()[todo].sum())
+        of_node[np.repeat(np.diff(regions.first_row) == 1, regions.node_counts())] = 0
         self.done, self.n_regions, self.stopped = 0, len(todo), False
         self.affected, self.unmended = todo, False
         with ThreadPoolExecutor(workers, thread_name_prefix="gridopt") as pool:
             self.pool = pool if workers > 1 else None
             for r in todo:
                 nodes = slice(regions.first_node[r], regions.first_node[r + 1])
-                share = sizes[r] / max(1, sum(sizes[q] for q in todo[todo.index(r) :]))
-                of_node[nodes] = self._region(r, of_node[nodes], share)
+                size = nodes.stop - nodes.start
+                of_node[nodes] = self._region(r, of_node[nodes], size / left)
+                left -= size
                 self.done += 1
         offset = np.repeat(regions.first_row[:-1], regions.node_counts())
         return regions.rows[of_node + offset][regions.node_of].astype(np.int32), tuple(self.trace)
@@ -102,26 +104,25 @@ class Regional:
         found[keys[order] // self.problem.n_grids] = part[keys[order] % self.problem.n_grids]
         return found
 
-    def _is_affected(self, region: int, of_node: NDArray[np.int32]) -> bool:
-        """Whether the plan in force breaks anything in a region."""
-        regions = self.regions
-        piece = regions.piece(region)
-        labels = of_node[regions.first_node[region] : regions.first_node[region + 1]]
-        if (labels < 0).any() or ((piece.fixed >= 0) & (piece.fixed != labels)).any():
-            return True
-        units = self.problem.nesting.region == region
-        part = regions.rows[regions.first_row[region] + labels][regions.node_of[units] - regions.first_node[region]]
-        if (part != self.force.home[units]).any() or len(np.unique(labels)) < piece.n_parts:
-            return True
-        loads = np.zeros_like(piece.lo)
-        np.add.at(loads, labels, piece.workload)
-        if ((loads < piece.lo) | (loads > piece.hi)).any():
-            return True
-        rows = np.repeat(np.arange(len(labels)), np.diff(piece.apart_indptr))
-        if (labels[rows] == labels[piece.apart_indices]).any():
-            return True
-        mended = Mending(labels)(piece, 0)
-        return mended is None or not np.array_equal(mended, labels)
+    def _affected(self, of_node: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Whether the plan in force breaks anything in each region. O(n + m), for all at once."""
+        problem, home, regions = self.problem, self.force.home, self.regions
+        region, k = problem.nesting.region, problem.n_grids
+        bad = np.zeros(problem.nesting.n_regions, dtype=bool)
+        row = regions.rows[regions.first_row[region] + np.maximum(of_node[regions.node_of], 0)]
+        bad[region[(home < 0) | (row != home) | ((problem.fixed >= 0) & (problem.fixed != home))]] = True
+        known = home >= 0
+        loads = np.zeros_like(problem.lo)
+        np.add.at(loads, home[known], problem.workload[known])
+        outside = ((loads < problem.lo) | (loads > problem.hi)).any(axis=1)
+        u, v = problem.graph.edges[:, 0], problem.graph.edges[:, 1]
+        piece = components(problem.n_units, problem.graph.edges[(home[u] == home[v]) & known[u]])
+        first = first_places(piece, int(piece.max(initial=-1)) + 1)
+        pieces = np.bincount(home[first][home[first] >= 0], minlength=k)
+        bad[problem.nesting.grid_region[outside | (pieces != 1)]] = True
+        pairs = problem.apart
+        bad[region[pairs[home[pairs[:, 0]] == home[pairs[:, 1]], 0]]] = True
+        return bad
 
     def _region(self, region: int, home: NDArray[np.int32], share: float) -> NDArray[np.int32]:
         """Search one region; return the part of each node."""

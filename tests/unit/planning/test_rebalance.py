@@ -198,11 +198,14 @@ def test_units_that_are_new_do_not_count_as_moved(lattice4x4: Graph, quarters: g
 def test_only_grids_outside_the_trigger_start_a_change(lattice4x4: Graph, quarters: go.Plan) -> None:
     """Within the wider tolerance nothing happens; outside it, the grids that change aim at the limits."""
     work = [10] * 16
-    work[0] = 25
-    today = go.build_problem(lattice4x4, workload=work, n_grids=4, tolerance="0.2")
-    calm = rebalance(today, quarters, trigger=0.3)
-    assert calm.moved_units == 0
-    assert [(f.code, f.severity, f.ids) for f in calm.findings] == [("over-limit", "warning", ("N1",))]
+    for corner, name in ((15, "N3"), (0, "N1")):
+        work = [10] * 16
+        work[corner] = 25
+        today = go.build_problem(lattice4x4, workload=work, n_grids=4, tolerance="0.2")
+        calm = rebalance(today, quarters, trigger=0.3)
+        assert (calm.moved_units, calm.bound) == (0, 0)
+        assert calm.status == go.Status.OPTIMAL
+        assert [(f.code, f.severity, f.ids) for f in calm.findings] == [("over-limit", "warning", (name,))]
     stirred = rebalance(today, quarters, trigger=0.25)
     assert stirred.moved_units == 1
     assert go.verify(today, stirred.plan) == []
