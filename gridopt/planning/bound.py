@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,7 @@ class _Facts:
     newcomers: NDArray[np.bool_]
     gone: NDArray[np.int64]
     forced: int
+    ratios: dict[tuple[int, int], float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, problem: Problem, force: InForce, weight: NDArray[np.int64]) -> _Facts:
@@ -84,6 +85,15 @@ class _Facts:
         """Regions with a grid outside its limits: in others nothing has to move."""
         outside = ((self.loads < self.problem.lo) | (self.loads > self.problem.hi)).any(axis=1)
         return np.unique(self.problem.nesting.grid_region[outside]).tolist()
+
+    def least_ratio(self, region: int, attribute: int) -> float:
+        """Least weight for each work unit of an attribute, over the units of a region; 0 where none has any."""
+        key = region, attribute
+        if key not in self.ratios:
+            work = self.problem.workload[:, attribute]
+            some = (self.problem.nesting.region == region) & (work > 0)
+            self.ratios[key] = float((self.weight[some] / work[some]).min()) if some.any() else 0.0
+        return self.ratios[key]
 
     def units(self, grid: int) -> NDArray[np.int64]:
         """Units of a grid in force."""
@@ -144,10 +154,8 @@ def _least_taken(facts: _Facts, grid: int, region: int) -> int:
         lack = int(problem.lo[grid, a] - facts.loads[grid, a])
         if lack <= 0:
             continue
-        others = (problem.nesting.region == region) & (facts.home != grid) & (problem.workload[:, a] > 0)
-        ratio = facts.weight[others] / problem.workload[others, a]
-        if len(ratio):
-            least = max(least, int(np.ceil(lack * float(ratio.min()) * (1 - 1e-9) - 1e-6)))
+        ratio = facts.least_ratio(region, a)
+        least = max(least, int(np.ceil(lack * ratio * (1 - 1e-9) - 1e-6)))
     return least
 
 

@@ -48,8 +48,8 @@ def within_caps(problem: Problem, force: InForce, labels: NDArray[np.int32], cap
         cap = next(c for c in caps if int(c.weight[must].sum()) > c.most)
         most, least = (float(amount * cap.scale) for amount in (cap.most, int(cap.weight[must].sum())))
         raise InputError(
-            f"max_moved allows {most:g} of {cap.name}, but what cannot stay in force (grids that go or come, or that are "
-            f"not connected) moves {least:g} already. Allow more."
+            f"max_moved allows {most:g} of {cap.name}, but what cannot stay in force (grids that go or come, or that "
+            f"are not connected) moves {least:g} already. Allow more."
         )
     work.take(must)
     for units in work.by_worth():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,7 +53,7 @@ def best_of(problem: go.Problem, labels: list[int], count: Any, most: float = np
     return best
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(changed(), st.booleans())
 def test_moves_the_least_there_is(case: tuple[go.Problem, list[int]], units: bool) -> None:
     """Least violation, then least moved, then least cost: as enumeration finds them; and the bound is no higher."""
@@ -76,7 +75,7 @@ def test_moves_the_least_there_is(case: tuple[go.Problem, list[int]], units: boo
         assert _paired(facts, 0) <= wanted[1]
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(changed(), st.integers(0, 3))
 def test_caps_are_kept_and_the_best_plan_under_them_is_found(case: tuple[go.Problem, list[int]], most: int) -> None:
     """Never more units than allowed move, and no plan that moves so few is better."""
@@ -89,10 +88,9 @@ def test_caps_are_kept_and_the_best_plan_under_them_is_found(case: tuple[go.Prob
     assert found == best_of(problem, labels, np.ones(problem.n_units, dtype=int), most)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_bound_holds_where_grids_are_large(seed: int) -> None:
+def test_bound_holds_where_grids_are_large() -> None:
     """The bound that pairs givers and takers, which asks for heavy grids, is no higher than the least."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     tight = 0
     for _ in range(40):
         n, k = 9, 3

@@ -250,3 +250,16 @@ def test_the_outcome_can_be_verified_saved_and_pickled(tmp_path: Path, lattice4x
     again = pickle.loads(pickle.dumps(new))
     assert again.moves == new.moves
     assert not again.moved.flags.writeable
+
+
+def test_a_search_that_is_stopped_returns_a_contiguous_plan() -> None:
+    """Whoever loses patience gets the best plan so far, and is told so."""
+    graph = lattice(12, 12)
+    labels = (np.arange(144) // 12 // 3) * 4 + np.arange(144) % 12 // 3
+    work = np.random.default_rng(4).integers(5, 30, 144)
+    today = go.build_problem(graph, workload=work, n_grids=16, tolerance="0.01")
+    seen = []
+    new = rebalance(today, labels, on_progress=lambda progress: bool(seen.append(progress)) or len(seen) == 2)
+    assert len(seen) == 2
+    assert all(f.code in ("over-limit", "under-limit") for f in go.verify(today, new.plan))
+    assert new.result.reason.endswith("The search was stopped.")
