@@ -232,6 +232,29 @@ def test_streets_and_parents_are_those_of_the_plan_or_asked_for(run: Run):
     assert lineage("new.gpkg").generation == 1
 
 
+def test_a_community_is_given_other_units_and_a_new_one_is_made(run: Run):
+    """Two units go from the south to the north, then the east is cut out of both: no grid crosses a boundary after."""
+    units = squares(6, 6)
+    units.to_file("u0.gpkg", layer="units")
+    units.loc[units["code"].isin(["013", "014"]), "ward"] = "north"
+    units.to_file("u1.gpkg", layer="units")
+    units.loc[[i for i in range(36) if i % 6 >= 4], "ward"] = "east"
+    units.to_file("u2.gpkg", layer="units")
+    asked = ("--id", "code", "--workload", "persons", "--parent", "ward", "--grids", 6, "--tolerance", "0.25")
+    assert run("solve", "u0.gpkg", *asked, "--steps", 50_000, "--out", "p0.gpkg").code == 0
+    for old, new in ((0, 1), (1, 2)):
+        args = ("--units", f"u{new}.gpkg", "--steps", 50_000, "--out", f"p{new}.gpkg")
+        ended = run("rebalance", f"p{old}.gpkg", *args)
+        assert ended.code == 0, ended
+        file = go.read_plan(f"p{new}.gpkg")
+        wards = pd.crosstab(file.plan.to_series(), file.units["ward"])
+        assert ((wards > 0).sum(axis=1) == 1).all()
+        before = grids(f"p{old}.gpkg")
+        moved = (file.plan.to_series() != before).sum()
+        assert f"moved       {moved} of 36 units" in ended.out
+    assert wards.columns.tolist() == ["east", "north", "south"]
+
+
 def test_bad_requests_are_refused_and_change_nothing(plan: Run, tmp_path: Path):
     heavier("001", 40.0)
     files = contents(tmp_path)
