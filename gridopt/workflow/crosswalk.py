@@ -203,7 +203,7 @@ class _Links:
         old, new = joined["old"].to_numpy(dtype=np.int64), joined["new"].to_numpy(dtype=np.int64)
         weight = joined["weight"].fillna(0.0).to_numpy()
         columns = {
-            name: np.where(row >= 0, getattr(self, name)[np.maximum(row, 0)] if len(self.old) else 0.0, 0.0)
+            name: np.where(row >= 0, np.append(getattr(self, name), 0.0)[row], 0.0)
             for name in ("area", "of_old", "of_new", "likeness")
         }
         tell = self.tell.copy()
@@ -333,14 +333,14 @@ def _conclude(
     n_old, n_new = len(old_ids), len(new_ids)
     by_id = (namesakes[links.new] == links.old) & (links.likeness >= AGREE)
     best = _best(links.new, n_new, by_id.astype(float), links.of_new, links.area)
-    share = np.where(best >= 0, links.of_new[best], 0.0) if len(links.new) else np.zeros(n_new)
+    share = np.where(best >= 0, links.of_new[best], 0.0)
     sure = np.zeros(n_new, dtype=bool)
     sure[links.new[by_id]] = True
     covered = np.bincount(links.new, weights=links.of_new, minlength=n_new)
     known = np.zeros(n_new, dtype=bool)
     known[links.new[namesakes[links.new] == links.old]] = True
     fresh = ~sure & ~known & (covered < MOSTLY)
-    main = np.where(fresh | (best < 0), -1, links.old[best] if len(links.new) else -1)
+    main = np.where(fresh | (best < 0), -1, links.old[best])
     kind = _kinds(links, best, main, n_old, n_new)
     ambiguous = ~sure & ~fresh & (share < clear)
     heir = _best(links.old, n_old, links.of_old, links.of_new, links.area)
@@ -349,12 +349,12 @@ def _conclude(
         {"kind": kind, "main": _ids_or_none(main, old_ids), "share": share, "by": tell, "ambiguous": ambiguous},
         index=pd.Index(new_ids, name="unit"),
     )
-    kept = np.where(heir >= 0, links.new[heir] if len(links.new) else -1, -1)
+    kept = np.where(heir >= 0, links.new[heir], -1)
     old = pd.DataFrame(
         {
             "fate": _fates(links, heir, main, kind, n_old, n_new),
             "heir": _ids_or_none(kept, new_ids),
-            "share": np.where(heir >= 0, links.of_old[heir], 0.0) if len(links.new) else np.zeros(n_old),
+            "share": np.where(heir >= 0, links.of_old[heir], 0.0),
         },
         index=pd.Index(old_ids, name="unit"),
     )
@@ -387,7 +387,7 @@ def _ids_or_none(positions: NDArray[np.int64], ids: NDArray[Any]) -> NDArray[Any
 def _kinds(links: _Links, best: NDArray[np.int64], main: NDArray[np.int64], n_old: int, n_new: int) -> NDArray[Any]:
     inside = np.bincount(links.new[links.of_old >= MOSTLY], minlength=n_new)
     parts = np.bincount(links.old[links.of_new >= MOSTLY], minlength=n_old)
-    alike = np.where(best >= 0, links.likeness[best], 0.0) >= SAME if len(links.new) else np.zeros(n_new, dtype=bool)
+    alike = np.where(best >= 0, links.likeness[best], 0.0) >= SAME
     kind = np.full(n_new, "reshaped", dtype=object)
     kind[(main >= 0) & (parts[main] > 1)] = "split"
     kind[inside > 1] = "merged"
@@ -402,15 +402,12 @@ def _fates(
     fate = np.full(n_old, "divided", dtype=object)
     inside = np.bincount(links.new[links.of_old >= MOSTLY], minlength=n_new)
     parts = np.bincount(links.old[links.of_new >= MOSTLY], minlength=n_old)
-    there = heir >= 0
-    unit = links.new[heir] if len(links.new) else np.full(n_old, -1)
-    goes_on = there & (main[unit] == np.arange(n_old)) if n_new else there
+    there, unit = heir >= 0, links.new[heir]
+    goes_on = there & (main[unit] == np.arange(n_old))
     fate[goes_on] = "reshaped"
-    if n_new:
-        mostly = there & (np.where(there, links.of_old[heir] if len(links.new) else 0.0, 0.0) >= MOSTLY)
-        fate[mostly & (inside[unit] > 1)] = "merged"
-        fate[parts > 1] = "split"
-        fate[goes_on & (kind[unit] == "same")] = "same"
+    fate[there & (links.of_old[heir] >= MOSTLY) & (inside[unit] > 1)] = "merged"
+    fate[parts > 1] = "split"
+    fate[goes_on & (kind[unit] == "same")] = "same"
     covered = np.bincount(links.old, weights=links.of_old, minlength=n_old)
     fate[(covered < MOSTLY) & ~np.isin(np.arange(n_old), main)] = "gone"
     return fate

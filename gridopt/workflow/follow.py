@@ -245,8 +245,8 @@ def follow(
     >>> plan = go.Plan(go.build_problem(graph, units, n_grids=2), [0, 0, 1, 1])
     >>> path = Path(tempfile.mkdtemp()) / "plan.gpkg"
     >>> read = go.read_plan(save_plan(path, plan, units)[0])
-    >>> today = pd.DataFrame({"homes": [4, 4, 2, 2]}, index=list("abcd"))
-    >>> problem = problem_like(read, graph, today, tolerance="0.4")
+    >>> today = pd.DataFrame({"homes": [4, 3, 2, 1]}, index=list("abcd"))
+    >>> problem = problem_like(read, graph, today, tolerance="0.2")
     >>> done = follow(read, problem, match(read, today), date="2026-03-01")
     >>> [(r.old, r.new, r.operation, r.date) for r in done.lineage.records]
     [('G001', 'G002', 'move', '2026-03-01')]
