@@ -21,7 +21,7 @@ from gridopt.rules.balance import imbalance
 from gridopt.rules.constraints import broken_limits, total_violation
 from gridopt.rules.objective import cost as cost_of
 from gridopt.rules.verify import verify
-from gridopt.solvers.solve import Request
+from gridopt.solvers.request import Request
 
 __all__ = ["Asked", "Found", "judge", "ordered"]
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gridopt.solvers.budget import Clock
+from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.table import Table
 
-__all__ = ["Shifting", "Worth"]
+__all__ = ["Shifting", "Worth", "warm"]
 
 Worth = tuple[int, int, int]
 """Violation in millionths, weight away from home, cost: compared in this order."""
@@ -174,6 +175,21 @@ class Shifting:
             attempt += 1
             if watch is not None and watch(work.worth()):
                 return
+
+
+@cache
+def warm() -> None:
+    """Load the kernels that only rebalancing needs, or compile them."""
+    four, none = np.arange(0, 9, 2, dtype=np.int64), np.full(4, -1, dtype=np.int32)
+    ones, two = np.ones((4, 1), dtype=np.int64), np.full((2, 1), 2, dtype=np.int64)
+    ring = Piece(
+        indptr=four, indices=np.array([1, 3, 0, 2, 1, 3, 0, 2], dtype=np.int32), weights=np.ones(8, dtype=np.int64),
+        workload=ones, lo=two, hi=two, target=two, fixed=none, apart_indptr=np.zeros(5, dtype=np.int64),
+        apart_indices=none[:0], unit_cost=np.empty((0, 0), dtype=np.int64), home=none,
+        away_cost=np.zeros(4, dtype=np.int64), xy=np.empty((0, 2), dtype=np.int64),
+    )  # fmt: skip
+    start = np.array([0, 0, 0, 1], dtype=np.int32)
+    Shifting()(ring, start, start, ones[:, 0], Budget(steps=1).start(), 0)
 
 
 class _Work:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from gridopt.errors import InternalError
 from gridopt.solvers.exact import constraints as add
 from gridopt.solvers.exact.cpsat import weighted_sum
 from gridopt.solvers.exact.model import Proof, _refusal, _Rounds
-from gridopt.solvers.exact.objective import MILLION, add_cost, cost_of, violation_of
+from gridopt.solvers.exact.objective import add_cost, add_violation, cost_of, violation_of
 from gridopt.solvers.exact.variables import Facts, read_facts
 
 __all__ = ["Caps", "least_changed"]
@@ -61,21 +61,22 @@ class _Goal:
 class _Changes(_Rounds):
     """Rounds of solve and separate towards one goal."""
 
-    def __init__(self, goal: _Goal, seconds: float, effort: float | None, seed: int) -> None:
-        super().__init__(goal.facts, seconds, effort, 1, seed, strict=False)
+    def __init__(
+        self, goal: _Goal, seconds: float, effort: float | None, seed: int, stop: Callable[[], bool] | None
+    ) -> None:
+        super().__init__(goal.facts, seconds, effort, 1, seed, strict=False, stop=stop)
         self.goal, self.measure = goal, goal.measure
         self.bound = 0
         facts, variables = goal.facts, self.variables
         add.add_order(self.model, facts, variables, [], tight=False)
         for weight, most in goal.caps:
             self.model.add(self._away(weight.tolist()) <= most)
-        violation = self._violation() if goal.most_violation != 0 else None
+        violation = add_violation(self.model, facts, variables) if goal.most_violation != 0 else None
         if violation is None:
             add.add_limits(self.model, facts, variables)
             add.add_apart(self.model, facts, variables)
             add.add_neighbours(self.model, facts, variables)
         elif goal.most_violation is None:
-            self.model.minimize(violation)
             return
         else:
             self.model.add(violation <= goal.most_violation)
@@ -94,26 +95,6 @@ class _Changes(_Rounds):
         literals = [~self.variables.x[u][h] for u, h in terms]
         return weighted_sum(literals, [weight[u] for u, _ in terms])
 
-    def _violation(self) -> Any:
-        """Excess over the limits in millionths of the targets, and a million for each broken pair."""
-        facts, terms = self.facts, []
-        for j in range(facts.k):
-            for a in range(facts.width):
-                total, goal = sum(w[a] for w in facts.work), facts.target[j][a]
-                load = weighted_sum([row[j] for row in self.variables.x], [w[a] for w in facts.work])
-                excess = self.model.new_int_var(0, max(total, facts.lo[j][a]), "")
-                self.model.add(excess >= load - facts.hi[j][a])
-                self.model.add(excess >= facts.lo[j][a] - load)
-                share = self.model.new_int_var(0, max(total, facts.lo[j][a]) * MILLION // goal, "")
-                self.model.add(goal * share + (goal - 1) >= MILLION * excess)
-                terms.append((share, 1))
-        for u, v in facts.apart:
-            broken = self.model.new_bool_var("")
-            for a, b in zip(self.variables.x[u], self.variables.x[v]):
-                self.model.add_bool_or(broken, ~a, ~b)
-            terms.append((broken, MILLION))
-        return weighted_sum([v for v, _ in terms], [c for _, c in terms])
-
 
 def least_changed(
     piece: Any,
@@ -126,6 +107,7 @@ def least_changed(
     seconds: float = 10.0,
     deterministic_seconds: float | None = None,
     seed: int = 0,
+    stop: Callable[[], bool] | None = None,
 ) -> tuple[NDArray[np.int32], bool, int | None]:
     """
     Find the plan of a piece that breaks its limits least, then moves least, then costs least.
@@ -144,7 +126,7 @@ def least_changed(
         No more than so much of these weights may be away from home.
     spare : int
         Weight by which plans may differ and still count as equal in what moves.
-    seconds, deterministic_seconds, seed
+    seconds, deterministic_seconds, seed, stop
         As for `prove_piece`.
 
     Returns
@@ -162,7 +144,7 @@ def least_changed(
     left = {"seconds": seconds, "effort": deterministic_seconds}
 
     def run(goal: _Goal) -> Proof:
-        rounds = _Changes(goal, max(0.01, left["seconds"] or 0.0), left["effort"], seed)
+        rounds = _Changes(goal, max(0.01, left["seconds"] or 0.0), left["effort"], seed, stop)
         began = rounds.ends
         proof = rounds.run(best)
         if left["effort"] is not None:
