@@ -30,6 +30,10 @@ __all__ = [
 METIS_SUFFIXES = (".graph", ".graph.gz", ".metis")
 OF_SHAPES = ("streets", "class_column", "street_tolerance", "barriers", "crossings", "links")
 """Options that need polygons."""
+LAYERS = ("streets", "barriers", "crossings", "links")
+"""Files that make the graph, besides the units."""
+READING = ("workload", "id", "parent", "class_column", "street_tolerance", "missing", "islands", "heavy")
+"""Options that say how the input is to be read, other than its files and limits."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,10 @@ class Request:
     crossings: str | None = None
     islands: str = "own"
     heavy: str = "own_grid"
+
+    def options(self) -> dict[str, Any]:
+        """How the input is read, by flag: what `rebalance` takes for granted when it reads the next state of it."""
+        return {name: getattr(self, name) for name in (*READING, *LAYERS) if getattr(self, name)}
 
     def sources(self) -> dict[str, str]:
         """What is read, ``FILE`` or ``FILE:layer`` as given, by what it is for."""
