@@ -16,16 +16,16 @@ from gridopt.territory._gaps import bridge_gaps
 from gridopt.territory._levels import drop_dead_ends
 from gridopt.territory._linework import join_near_ends
 from gridopt.territory._merge import dissolve_groups, group_small
-from gridopt.territory._mesh import Mesh, build_mesh
-from gridopt.territory._slivers import KINDS, ON_LINE, Traits, find_slivers, trace_pieces, widths
+from gridopt.territory._mesh import Mesh, build_mesh, end_points
+from gridopt.territory._slivers import KINDS, ON_LINE, Segments, Traits, find_slivers, trace_pieces, widths
 from gridopt.territory._ways import Ways
 
 __all__ = ["Absorbed", "Cleaned", "Limits", "Scene", "clean_faces"]
 
 USUAL_FACE = 2500.0
 """Square metres of the face a point lies in on average, below which the usual widths shrink: toys, models, halls."""
-TOWARDS = np.array([0.5, -0.87])
-"""South-south-east: a median goes to the blocks on this side of it, so that those of one street go the same way."""
+TOWARDS = np.array([-0.87, 0.5])
+"""West-north-west, so that neither streets to the north nor to the east lie on the edge of it: a median goes to the blocks on this side of it, so that those of one street go the same way."""
 TO_ONE_SIDE = {"median": 2.0, "long": 1.4}
 """How much more a border on that side counts, for medians and for other long slivers."""
 LONG = 0.4
@@ -92,14 +92,15 @@ def clean_faces(scene: Scene, limits: Limits) -> Cleaned:
     pieces, joined, bridged, n_under = _node(scene, limits)
     mesh = build_mesh(pieces, scene.area)
     limits = _fitted(limits, shapely.area(mesh.faces))
-    traits = trace_pieces(mesh.pieces, scene.ways)
+    segments = Segments.of(scene.ways)
+    traits = trace_pieces(mesh.pieces, scene.ways, segments)
     kind = find_slivers(mesh, traits, scene.ways, limits.median_width or 0.0, limits.sliver_width or 0.0)
     cuts = cut_corridors(mesh, kind > 0, 1.5 * max(limits.median_width or 0.0, limits.sliver_width or 0.0))
     if len(cuts):
         before = mesh
         mesh = build_mesh(shapely.get_parts(shapely.union_all(np.concatenate([mesh.pieces, cuts]))), scene.area)
         kind = _inherited(mesh, before, kind)
-        traits = trace_pieces(mesh.pieces, scene.ways)
+        traits = trace_pieces(mesh.pieces, scene.ways, segments)
     water, parent = _groups(mesh, scene)
     weight = _weights(mesh, traits, scene)
     apart = (water[mesh.sides[:, 0]] != water[mesh.sides[:, 1]]) | (
@@ -110,7 +111,7 @@ def clean_faces(scene: Scene, limits: Limits) -> Cleaned:
     least = limits.min_area or 0.0
     is_land = (kind == 0) & (shapely.area(mesh.faces) >= least)
     home = absorb(kind > 0, is_land, _gains(mesh, kind, weight, is_main))
-    home, small = _merge_small(mesh, home, weight * np.where(is_main, OVER_MAIN, 1.0), water, least)
+    home, small = _merge_small(mesh, home, np.rint(weight * np.where(is_main, OVER_MAIN, 1.0)), water, least)
     kept = np.flatnonzero(home == np.arange(len(home)))
     absorbed = _records(mesh, kind, small, home, traits, scene.ways)
     faces = dissolve_groups(mesh.faces, home)
@@ -132,9 +133,7 @@ def _node(scene: Scene, limits: Limits) -> tuple[Array, Array, Array, int]:
     pieces = shapely.get_parts(shapely.union_all(lines))
     n_under = 0
     if (level != 0).any():
-        alive = drop_dead_ends(pieces, lines, level)
-        flat = drop_dead_ends(pieces, lines, np.zeros(len(lines), dtype=np.int64))
-        n_under = int((flat & ~alive).sum())
+        alive, n_under = drop_dead_ends(pieces, lines, level)
         pieces = pieces[alive]
     return pieces, joined, metres[inside], n_under
 
@@ -183,7 +182,7 @@ def _weights(mesh: Mesh, traits: Traits, scene: Scene) -> NDArray[np.float64]:
     if len(ways):
         worth = ways.factor[way] * np.where(ways.is_link[way], LINK, 1.0) * np.where(ways.level[way] > 0, ELEVATED, 1.0)
         each = np.where(traits.way >= 0, worth, CUT)
-    weight = mesh.lengths() * each
+    weight = np.rint(1000 * mesh.lengths() * each)  # whole numbers: sums do not depend on their order
     if len(scene.hard):
         middle = shapely.line_interpolate_point(mesh.pieces, 0.5, normalized=True)
         on, _ = shapely.STRtree(scene.hard).query(middle, predicate="dwithin", distance=ON_LINE)
@@ -203,7 +202,7 @@ def _gains(mesh: Mesh, kind: Array, weight: Array, is_main: NDArray[np.bool_]) -
     """Weights as each face sees them: medians and long slivers lean to one side, so that those of a street agree."""
     n = len(mesh.faces)
     piece = np.flatnonzero((mesh.sides >= 0).all(axis=1) & (weight > 0))
-    middle = shapely.get_coordinates(shapely.line_interpolate_point(mesh.pieces[piece], 0.5, normalized=True))
+    middle = end_points(mesh.pieces[piece]).mean(axis=1)
     centre = shapely.get_coordinates(shapely.centroid(mesh.faces))
     compact = 4 * np.pi * shapely.area(mesh.faces) / shapely.length(mesh.faces) ** 2
     lean = np.where(compact < LONG, TO_ONE_SIDE["long"], 1.0)
@@ -216,7 +215,8 @@ def _gains(mesh: Mesh, kind: Array, weight: Array, is_main: NDArray[np.bool_]) -
         columns.append(mesh.sides[piece, other])
         beyond = kind[mesh.sides[piece, other]] > 0
         over_main = is_main[piece] & (beyond | (kind[face] != KINDS.index("median")))
-        data.append(weight[piece] * np.where(is_there, lean[face], 1.0) * np.where(over_main, OVER_MAIN, 1.0))
+        factor = np.where(is_there, lean[face], 1.0) * np.where(over_main, OVER_MAIN, 1.0)
+        data.append(np.rint(weight[piece] * factor))
     table = sparse.csr_array((np.concatenate(data), (np.concatenate(rows), np.concatenate(columns))), shape=(n, n))
     table.sum_duplicates()
     return table

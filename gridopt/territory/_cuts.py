@@ -8,12 +8,14 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from gridopt.territory._mesh import Mesh
+from gridopt.territory._mesh import Mesh, end_points
 
 __all__ = ["cut_corridors"]
 
 OVERSHOOT = 0.001
 """Metres a cut is drawn past the line it meets, so that the two truly cross; the stub is a dangling end."""
+AT_END = 0.5
+"""Metres from a node within which a cut goes to the node itself."""
 ROUNDS = 6
 """Parallel slivers a cut goes through at most, such as verge, carriageway, median, carriageway, verge."""
 SQUARE = 0.6
@@ -39,7 +41,7 @@ def cut_corridors(mesh: Mesh, is_sliver: NDArray[np.bool_], reach: float) -> Arr
         To be noded together with the pieces of the mesh. Each runs from a node to the nearest point of the other side
         of the sliver, about square to the side it starts from.
     """
-    ends = np.stack([_node_xy(mesh.pieces, 0), _node_xy(mesh.pieces, -1)], axis=1)
+    ends = end_points(mesh.pieces)
     point, face, piece = _starts(mesh, is_sliver, ends)
     cuts = []
     for _ in range(ROUNDS):
@@ -47,8 +49,8 @@ def cut_corridors(mesh: Mesh, is_sliver: NDArray[np.bool_], reach: float) -> Arr
             break
         foot, next_piece, keep = _across(mesh, ends, point, face, piece, reach)
         point, face, foot, next_piece = point[keep], face[keep], foot[keep], next_piece[keep]
-        step = foot - point
-        beyond = foot + OVERSHOOT * step / np.hypot(*step.T)[:, None]
+        step = (foot - point) * ~_is_end(foot, ends[next_piece])[:, None]
+        beyond = foot + OVERSHOOT * step / np.maximum(np.hypot(*step.T), 1e-9)[:, None]
         cuts.append(shapely.linestrings(np.stack([point, foot, beyond], axis=1)))
         sides = mesh.sides[next_piece]
         other = np.where(sides[:, 0] == face, sides[:, 1], sides[:, 0])
@@ -57,8 +59,8 @@ def cut_corridors(mesh: Mesh, is_sliver: NDArray[np.bool_], reach: float) -> Arr
     return np.concatenate(cuts) if cuts else np.empty(0, dtype=object)
 
 
-def _node_xy(pieces: Array, which: int) -> Array:
-    return shapely.get_coordinates(shapely.get_point(pieces, which))
+def _is_end(foot: Array, ends: Array) -> NDArray[np.bool_]:
+    return (foot[:, None, :] == ends).all(axis=2).any(axis=1)
 
 
 def _starts(mesh: Mesh, is_sliver: NDArray[np.bool_], ends: Array) -> tuple[Array, Array, Array]:
@@ -105,13 +107,16 @@ def _across(
     own = around == piece[owner]
     touches = shapely.distance(line, start) < 1e-6
     foot = shapely.get_coordinates(shapely.line_interpolate_point(line, shapely.line_locate_point(line, start)))
+    for end in (0, 1):
+        node = ends[around, end]
+        foot = np.where((np.hypot(*(foot - node).T) < AT_END)[:, None], node, foot)
     step = foot - at
     distance = np.hypot(*step.T)
     own_way = _direction(ends, piece)[owner]
     square = np.abs((step * own_way).sum(axis=1)) <= SQUARE * distance
     far = own | touches | ~square | (distance > reach)
     distance = np.where(far, np.inf, distance)
-    order = np.lexsort((around, distance, owner))
+    order = np.lexsort((around, np.round(distance, 6), owner))
     first = order[np.r_[True, owner[order][1:] != owner[order][:-1]]] if len(order) else order
     keep = np.isfinite(distance[first])
     return foot[first], around[first], keep

@@ -8,6 +8,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from gridopt.territory._mesh import end_points
+
 __all__ = ["drop_dead_ends"]
 
 ON_LINE = 0.01
@@ -15,7 +17,7 @@ ON_LINE = 0.01
 Array = NDArray[Any]
 
 
-def drop_dead_ends(pieces: Array, lines: Array, level: Array) -> NDArray[np.bool_]:
+def drop_dead_ends(pieces: Array, lines: Array, level: Array) -> tuple[NDArray[np.bool_], int]:
     """
     Tell which noded pieces are no dead ends once lines of different levels do not meet where they only cross.
 
@@ -30,8 +32,10 @@ def drop_dead_ends(pieces: Array, lines: Array, level: Array) -> NDArray[np.bool
 
     Returns
     -------
-    ndarray of bool, shape (p,)
+    alive : ndarray of bool, shape (p,)
         False for pieces that hang on one end only, and for those that hang on these.
+    n_under : int
+        How many of these would be none if all lines met that cross.
 
     Notes
     -----
@@ -41,11 +45,11 @@ def drop_dead_ends(pieces: Array, lines: Array, level: Array) -> NDArray[np.bool
     --------
     >>> street, bridge = shapely.LineString([(0, 0), (9, 0)]), shapely.LineString([(5, -4), (5, 4)])
     >>> pieces = shapely.get_parts(shapely.union_all([street, bridge]))
-    >>> drop_dead_ends(pieces, np.array([street, bridge]), np.array([0, 1])).any()
+    >>> drop_dead_ends(pieces, np.array([street, bridge]), np.array([0, 1]))[0].any()
     np.False_
     """
     of = _levels_of(pieces, lines, level)
-    ends = np.stack([shapely.get_coordinates(shapely.get_point(pieces, at)) for at in (0, -1)], axis=1)
+    ends = end_points(pieces)
     xy, owner = shapely.get_coordinates(lines, return_index=True)
     points = np.concatenate([ends.reshape(-1, 2), xy])
     _, code = np.unique(points, axis=0, return_inverse=True)
@@ -58,7 +62,9 @@ def drop_dead_ends(pieces: Array, lines: Array, level: Array) -> NDArray[np.bool
     is_shared = (high > low)[node]
     key = np.stack([node, np.where(is_shared, 99, np.repeat(of, 2))], axis=1)
     _, at = np.unique(key, axis=0, return_inverse=True)
-    return _core(at.ravel().reshape(-1, 2))
+    alive = _core(at.ravel().reshape(-1, 2))
+    flat = _core(np.unique(node, return_inverse=True)[1].reshape(-1, 2))
+    return alive, int((flat & ~alive).sum())
 
 
 def _levels_of(pieces: Array, lines: Array, level: Array) -> NDArray[np.int64]:
@@ -83,7 +89,7 @@ def _core(ends: Array) -> NDArray[np.bool_]:
     alive = np.ones(len(ends), dtype=bool)
     degree = np.bincount(ends.ravel(), minlength=int(ends.max(initial=-1)) + 1)
     order = np.argsort(ends.ravel(), kind="stable")
-    start = np.searchsorted(ends.ravel()[order], np.arange(len(degree) + 1))
+    start = np.r_[0, np.cumsum(degree)]
     queue = np.flatnonzero(degree == 1).tolist()
     while queue:
         node = queue.pop()

@@ -146,7 +146,7 @@ def group_small(
 
 
 def dissolve_groups(faces: NDArray[Any], home: NDArray[np.int64]) -> NDArray[Any]:
-    """Union of each group of faces, in the order of the faces that are their own home; single faces stay as they are."""
+    """Union of each group of faces, in the order of the faces that are their own home."""
     order = np.argsort(home, kind="stable")
     groups, start = np.unique(home[order], return_index=True)
     many = np.flatnonzero(np.diff(np.r_[start, len(home)]) > 1)

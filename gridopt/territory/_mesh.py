@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["Mesh", "build_mesh"]
+__all__ = ["Mesh", "build_mesh", "end_points"]
 
 Array = NDArray[Any]
 
@@ -85,10 +85,20 @@ def build_mesh(pieces: Array, area: Any) -> Mesh:
     shapely.prepare(area)
     faces = faces[shapely.contains_properly(area, shapely.point_on_surface(faces))]
     bounds = np.round(shapely.bounds(faces), 6)
-    faces = shapely.normalize(faces[np.lexsort((shapely.area(faces), *bounds.T))])
+    faces = shapely.normalize(faces[np.lexsort((np.round(shapely.area(faces), 4), *bounds.T))])
     sides = _sides(pieces, faces)
-    used = sides[:, 0] >= 0
+    used = np.flatnonzero(sides[:, 0] >= 0)
+    where = np.round(shapely.bounds(pieces[used]), 6)
+    used = used[np.lexsort((np.round(shapely.length(pieces[used]), 6), *where.T))]
     return Mesh(faces, pieces[used], sides[used])
+
+
+def end_points(lines: Array) -> NDArray[np.float64]:
+    """First and last point of each line, shape (n, 2, 2): number, end, coordinate."""
+    xy, line = shapely.get_coordinates(lines, return_index=True)
+    first = np.flatnonzero(np.r_[True, line[1:] != line[:-1]]) if len(xy) else np.empty(0, dtype=np.int64)
+    last = np.r_[first[1:], len(xy)][: len(first)] - 1
+    return np.stack([xy[first], xy[last]], axis=1)
 
 
 def _sides(pieces: Array, faces: Array) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from gridopt.territory._mesh import Mesh
 from gridopt.territory._ways import Ways
 from gridopt.territory.segments import explode
 
-__all__ = ["KINDS", "Traits", "find_slivers", "trace_pieces", "widths"]
+__all__ = ["KINDS", "Segments", "Traits", "find_slivers", "trace_pieces", "widths"]
 
 KINDS = ("", "median", "roundabout", "slip", "sliver")
 """What a face is, by number; 0 is land."""
@@ -22,7 +22,7 @@ alone is less than half."""
 LINKS, TAGGED = 0.2, 0.8
 """Least shares along slip roads, and along ways tagged as roundabouts."""
 ROUND, CIRCLE = 0.9, 0.8
-"""Without tags: least share along one-way streets, and least compactness (4 pi area / perimeter^2; a square has 0.79)."""
+"""Without tags: least share along one-way streets, least compactness (4 pi area / perimeter^2; a square has 0.79)."""
 ON_LINE = 0.01
 """Metres within which a noded line lies on the line it was made of."""
 
@@ -36,7 +36,22 @@ class Traits(NamedTuple):
     flow: Array
 
 
-def trace_pieces(pieces: Array, ways: Ways) -> Traits:
+class Segments(NamedTuple):
+    """Straight segments of ways, with a tree to find them by."""
+
+    owner: Array
+    start: Array
+    end: Array
+    tree: Any
+
+    @classmethod
+    def of(cls, ways: Ways) -> Segments:
+        """Break ways into segments."""
+        owner, start, end = explode(ways.shape)
+        return cls(owner, start, end, shapely.STRtree(shapely.linestrings(np.stack([start, end], axis=1))))
+
+
+def trace_pieces(pieces: Array, ways: Ways, segments: Segments) -> Traits:
     """
     Find the way each noded piece is a part of; of several on one line, the most important.
 
@@ -44,6 +59,8 @@ def trace_pieces(pieces: Array, ways: Ways) -> Traits:
     ----------
     pieces : ndarray of LineString, shape (p,)
     ways : Ways
+    segments : Segments
+        Of the ways.
     """
     way = np.full(len(pieces), -1, dtype=np.int64)
     flow = np.zeros(len(pieces), dtype=np.int64)
@@ -52,10 +69,9 @@ def trace_pieces(pieces: Array, ways: Ways) -> Traits:
     xy, line = shapely.get_coordinates(pieces, return_index=True)
     first = np.flatnonzero(np.r_[True, line[1:] != line[:-1]])
     start, end = xy[first], xy[first + 1]
-    owner, a, b = explode(ways.shape)
-    tree = shapely.STRtree(shapely.linestrings(np.stack([a, b], axis=1)))
+    owner, a, b, tree = segments
     i, s = tree.query(shapely.points((start + end) / 2), predicate="dwithin", distance=ON_LINE)
-    order = np.lexsort((owner[s], ways.oneway[owner[s]] != 0, ways.factor[owner[s]], i))
+    order = np.lexsort((ways.name[owner[s]], ways.oneway[owner[s]] != 0, ways.factor[owner[s]], i))
     i, s = i[order], s[order]
     one = np.flatnonzero(np.r_[True, i[1:] != i[:-1]]) if len(i) else i
     i, s = i[one], s[one]
@@ -82,7 +98,8 @@ def find_slivers(mesh: Mesh, traits: Traits, ways: Ways, median_width: float, th
     length = mesh.lengths()
     known = traits.way >= 0
     way = np.where(known, traits.way, 0)
-    oneway = known & ((traits.flow != 0) | (not ways.oneway.any()))
+    is_told = bool(ways.oneway.any())
+    oneway = known & ((traits.flow != 0) | (not is_told))
     share = lambda chosen: _share(mesh, length, chosen, around)  # noqa: E731
     one = share(oneway)
     same = np.zeros(n)
@@ -94,10 +111,10 @@ def find_slivers(mesh: Mesh, traits: Traits, ways: Ways, median_width: float, th
     kind = np.zeros(n, dtype=np.int64)
     kind[width < thin_width] = KINDS.index("sliver")
     kind[(width < median_width) & (share(known & ways.is_link[way]) > LINKS)] = KINDS.index("slip")
-    kind[(one > ROUND) & (compact > CIRCLE) & (width < 2 * median_width)] = KINDS.index("roundabout")
+    kind[is_told & (one > ROUND) & (compact > CIRCLE) & (width < 2 * median_width)] = KINDS.index("roundabout")
     kind[(share(known & ways.is_round[way]) > TAGGED) & (width < 3 * median_width)] = KINDS.index("roundabout")
     kind[(width < median_width) & (one >= BOTH_ONE_WAY) & (same >= BOTH_THE_SAME)] = KINDS.index("median")
-    is_box = (one > ROUND) & (shapely.area(mesh.faces) < median_width**2)
+    is_box = is_told & (one > ROUND) & (shapely.area(mesh.faces) < median_width**2)
     kind[is_box] = KINDS.index("median")
     return kind
 

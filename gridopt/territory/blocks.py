@@ -115,7 +115,7 @@ def build_blocks(
     -----
     All lines are noded together in floating point, so neighbours share their borders vertex by vertex
     (``shapely.coverage_is_valid``). A street and the bridge over it do not meet: what ends under or on a bridge is a
-    dead end. Borders stay on one of two carriageways, the one to the north or west. Where the usual widths and areas do
+    dead end. Borders stay on one of two carriageways, the one to the south or east. Where the usual widths and areas do
     not fit, because all faces are tiny (less than 2,500 m2 around a point on average), they shrink with the faces.
     O(s log s) for s segments. Row bands follow the rule of unit cells (DB11/T: west to east, north to south); a band is
     as high as the median block. See the methods page for the steps and how they compare with others.
@@ -140,11 +140,11 @@ def build_blocks(
     if not clean:
         least = 1.0 if limits.min_area is None else limits.min_area
         return _cut(area, [*lines, *outlines], water, limits.snap, least, target, findings)
-    names, name = read_names(layers["streets"], name_column)
+    _, name = read_names(layers["streets"], name_column)
     factor = np.array([factors[c] for c in street_class[cutting].tolist()], dtype=np.int64)
     ways = _near(read_ways(layers["streets"][cutting], factor, name[cutting]), area, limits.snap)
-    scene, said = _scene(area, ways, outlines, water, layers)
-    return _cleaned(scene, limits, layers, target, [*findings, *said], factors)
+    scene, kept_whole = _scene(area, ways, outlines, water, layers)
+    return _cleaned(scene, limits, layers, target, [*findings, *kept_whole], factors)
 
 
 def _read_limits(snap: Any, gap: Any, median_width: Any, sliver_width: Any, min_area: Any) -> Limits:

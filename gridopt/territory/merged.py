@@ -23,7 +23,7 @@ _TOLD = {
     "median": (
         "medians-merged",
         "median_width",
-        "Each is part of the block across the carriageway to its south or east",
+        "Each is part of the block across the carriageway to its west or north",
     ),
     "roundabout": ("roundabouts-merged", "median_width", "Each is part of a block beside it"),
     "slip": ("slip-roads-merged", "median_width", "Land between slip roads is part of a block beside it"),
@@ -127,7 +127,7 @@ def merged_faces(blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     >>> lines = shapely.linestrings([[(50, -9), (50, 109)], [(54, -9), (54, 109)]])
     >>> blocks = build_blocks(gpd.GeoSeries([shapely.box(0, 0, 100, 100)], crs="EPSG:3826"), lines)
     >>> merged_faces(blocks)[["unit", "reason", "area_m2", "border_m"]].to_numpy().tolist()
-    [['B00002', 'sliver', 400.0, 100.0]]
+    [['B00001', 'sliver', 400.0, 100.0]]
     """
     import geopandas as gpd
     import shapely
