@@ -25,7 +25,8 @@ __all__ = ["Absorbed", "Cleaned", "Limits", "Scene", "clean_faces"]
 USUAL_FACE = 2500.0
 """Square metres of the face a point lies in on average, below which the usual widths shrink: toys, models, halls."""
 TOWARDS = np.array([-0.87, 0.5])
-"""West-north-west, so that neither streets to the north nor to the east lie on the edge of it: a median goes to the blocks on this side of it, so that those of one street go the same way."""
+"""West-north-west: the side medians go to, so that those of one street go the same way. No street of a town laid out
+by the compass runs along it."""
 TO_ONE_SIDE = {"median": 2.0, "long": 1.4}
 """How much more a border on that side counts, for medians and for other long slivers."""
 LONG = 0.4
@@ -127,7 +128,7 @@ def _node(scene: Scene, limits: Limits) -> tuple[Array, Array, Array, int]:
     level = np.concatenate([level, np.zeros(len(joints), dtype=np.int64)])
     lines = np.concatenate([lines, joints])
     bridges, metres = bridge_gaps(lines, limits.gap, level)
-    inside = shapely.covers(scene.area, bridges)
+    inside = shapely.intersects(scene.area, shapely.line_interpolate_point(bridges, 0.5, normalized=True))
     lines = np.concatenate([lines, bridges[inside]])
     level = np.concatenate([level, np.zeros(int(inside.sum()), dtype=np.int64)])
     pieces = shapely.get_parts(shapely.union_all(lines))

@@ -20,7 +20,7 @@ from gridopt.territory.streets import CUTTING, FACTORS, classify, is_cutting, is
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["build_blocks"]
+__all__ = ["build_blocks", "check_streets"]
 
 
 def build_blocks(
@@ -145,6 +145,63 @@ def build_blocks(
     ways = _near(read_ways(layers["streets"][cutting], factor, name[cutting]), area, limits.snap)
     scene, kept_whole = _scene(area, ways, outlines, water, layers)
     return _cleaned(scene, limits, layers, target, [*findings, *kept_whole], factors)
+
+
+def check_streets(
+    boundary: Any,
+    streets: Any,
+    *,
+    class_column: str | None = None,
+    classes: Mapping[Any, str] | None = None,
+    factors: Mapping[str, int] = FACTORS,
+    keep: Iterable[str] = CUTTING,
+    name_column: str | None = None,
+    gap: float = 5.0,
+    median_width: float = 25.0,
+    sliver_width: float = 10.0,
+    crs: Any = None,
+) -> tuple[Finding, ...]:
+    """
+    Say what street lines are like before blocks are built of them; nothing is changed.
+
+    Parameters
+    ----------
+    boundary, streets, class_column, classes, factors, keep, name_column, gap, median_width, sliver_width, crs
+        As of `build_blocks`.
+
+    Returns
+    -------
+    tuple of Finding
+        Dead ends, near misses and gaps, lines drawn twice, one-way streets, bridges, crossings without a node and on
+        two levels, and how many of the faces that the lines enclose are no blocks.
+
+    Raises
+    ------
+    GeometryError, InputError
+        As `build_blocks`.
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> from shapely import LineString, box
+    >>> streets = [LineString([(50, -10), (50, 110)]), LineString([(54, -10), (54, 70)])]
+    >>> found = check_streets(gpd.GeoSeries([box(0, 0, 100, 100)], crs="EPSG:3826"), streets)
+    >>> {finding.code: finding.value for finding in found}
+    {'no-street-class': None, 'dead-ends': 1, 'raw-faces': 2}
+    """
+    from gridopt.territory.survey import survey_ways
+
+    limits = _read_limits(0.5, gap, median_width, sliver_width, None)
+    layers, _, findings = _read_layers(boundary, streets, {}, crs)
+    area = layers["boundary"].union_all()
+    cutting, street_class, said = _choose_streets(layers["streets"], class_column, classes, factors, keep)
+    _street_lines(layers["streets"][cutting], area, limits.snap)
+    chosen = layers["streets"][cutting]
+    _, name = read_names(layers["streets"], name_column)
+    factor = np.array([factors[c] for c in street_class[cutting].tolist()], dtype=np.int64)
+    ways = _near(read_ways(chosen, factor, name[cutting]), area, limits.snap)
+    widths = (limits.median_width or 0.0, limits.sliver_width or 0.0)
+    return (*findings, *said, *survey_ways(ways, area, chosen.index, limits.gap, widths))
 
 
 def _read_limits(snap: Any, gap: Any, median_width: Any, sliver_width: Any, min_area: Any) -> Limits:

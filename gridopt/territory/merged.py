@@ -19,17 +19,6 @@ __all__ = ["Merged", "joined_findings", "merged_faces", "tell_merged"]
 
 _TOUCHING = 1e-6
 """Metres below which an end that is joined is not worth a word: it touched a line between two vertices."""
-_TOLD = {
-    "median": (
-        "medians-merged",
-        "median_width",
-        "Each is part of the block across the carriageway to its west or north",
-    ),
-    "roundabout": ("roundabouts-merged", "median_width", "Each is part of a block beside it"),
-    "slip": ("slip-roads-merged", "median_width", "Land between slip roads is part of a block beside it"),
-    "sliver": ("slivers-merged", "sliver_width", "Each is part of a block beside it"),
-    "small": ("small-faces-merged", "min_area", "Each is part of the neighbour with the best border to lose"),
-}
 
 
 class Merged(NamedTuple):
@@ -92,13 +81,30 @@ def tell_merged(
     if done.n_under:
         cure = "Pieces of street that end under or on a bridge do not cut: lines of two levels do not meet."
         found.append(Finding("ends-at-bridge", "info", (), done.n_under, None, cure))
-    for reason, (code, limit, told) in _TOLD.items():
-        here = [r for r in records if r.reason == reason]
-        if here:
-            cure = f"{told}: {sum(r.area_m2 for r in here):,.0f} m2 in all; {limit}= sets the limit."
-            units = tuple(dict.fromkeys(r.unit for r in here))
-            found.append(Finding(code, "info", units, len(here), round(getattr(done.limits, limit), 3), cure))
+    limits = done.limits
+    beside = "Each is part of a block beside it"
+    for found_here in (
+        _told(
+            records, "median", "medians-merged", limits.median_width, "median_width", f"{beside}, to the west or north"
+        ),
+        _told(records, "roundabout", "roundabouts-merged", limits.median_width, "median_width", beside),
+        _told(records, "slip", "slip-roads-merged", limits.median_width, "median_width", beside),
+        _told(records, "sliver", "slivers-merged", limits.sliver_width, "sliver_width", beside),
+        _told(records, "small", "small-faces-merged", limits.min_area, "min_area", beside),
+    ):
+        found += found_here
     return tuple(records), found
+
+
+def _told(
+    records: list[Merged], reason: str, code: str, limit: float | None, parameter: str, what: str
+) -> list[Finding]:
+    here = [r for r in records if r.reason == reason]
+    if not here:
+        return []
+    cure = f"{what}: {sum(r.area_m2 for r in here):,.0f} m2 in all; {parameter}= sets the limit."
+    units = tuple(dict.fromkeys(r.unit for r in here))
+    return [Finding(code, "info", units, len(here), None if limit is None else round(limit, 3), cure)]
 
 
 def merged_faces(blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
