@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ PANEL, GAP, HEAD, NOTE = 4.2, 0.25, 0.75, 0.42
 NEAR = 0.22
 """Side of the part that is drawn near, as a share of the longer side of the territory, and at least 250 m."""
 SHADES = ("#f4f1ea", "#dbe6d5", "#b4d0b8", "#7fb29a", "#478c80", "#1f5f66")
-LONGEST_LINE = 58
+LINE, MOST_FINDINGS = 84, 10
 
 
 def draw_sheet(
@@ -91,7 +92,7 @@ def draw_sheet(
         barriers = barriers.to_crs(blocks.crs)
     figure, panels = _page(title or f"{len(blocks):,} blocks")
     whole, near = _views(blocks, merged)
-    faces = f"{len(blocks) + len(merged):,} pieces of land between raw streets: {len(merged):,} are no blocks"
+    faces = f"raw streets, and {len(merged):,} pieces of land between them that are no blocks"
     for axes, view, text in zip(
         (panels[0], panels[2]), (whole, near), (faces, "from near: what was merged, and the borders left")
     ):
@@ -201,14 +202,14 @@ def _list(axes: Axes, findings: Sequence[Finding]) -> None:
     """Codes with what was seen, and the first words of what happened."""
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
-    findings = [Finding(*f) for f in findings]
     y = 0.97
-    for finding in findings[:14]:
-        value = "" if finding.value is None else f"{finding.value:,}"
-        write_text(axes, 0.0, y, f"{value} {finding.code}".strip(), size=8.5, weight="bold")
-        cure = finding.cure if len(finding.cure) <= LONGEST_LINE else finding.cure[: LONGEST_LINE - 1] + "…"
-        write_text(axes, 0.0, y - 0.032, cure, size=7, colour=MUTED)
-        y -= 0.069
+    for code, _, _, value, _, cure in findings[:MOST_FINDINGS]:
+        seen = "" if value is None else f"{value:,}"
+        write_text(axes, 0.0, y, f"{seen} {code}".strip(), size=8.5, weight="bold")
+        told = textwrap.wrap(cure, LINE, max_lines=2, placeholder=" …")
+        for i, line in enumerate(told):
+            write_text(axes, 0.0, y - 0.030 - 0.026 * i, line, size=7, colour=MUTED)
+        y -= 0.046 + 0.026 * len(told)
 
 
 def _draw_workload(axes: Axes, view: NDArray[np.float64], blocks: GeoDataFrame, workload: Any) -> None:
