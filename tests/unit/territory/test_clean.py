@@ -258,6 +258,41 @@ def test_clean_lines_come_out_as_they_are(columns, rows, lean):
     assert cleaned.attrs["merged"] == ()
 
 
+grid_points = st.tuples(st.integers(0, 24), st.integers(0, 24))
+drawn_streets = st.lists(
+    st.tuples(
+        grid_points,
+        grid_points,
+        st.sampled_from(["primary", "primary_link", "residential", "footway"]),
+        st.sampled_from(["yes", "-1", None]),
+        st.sampled_from(["A", "B", None]),
+        st.sampled_from([None, None, "1", "-1"]),
+    ).filter(lambda s: s[0] != s[1]),
+    min_size=1,
+    max_size=30,
+)
+
+
+@settings(max_examples=80)
+@given(drawn_streets, st.sampled_from([5, 15, 60]), st.booleans(), st.randoms(use_true_random=False))
+def test_whatever_is_drawn_nothing_is_lost_and_order_does_not_matter(drawn, step, bounded, random):
+    """Law: any lines give a valid coverage of the boundary, the same for any order and direction of the lines."""
+    square = box(-step, -step, 25 * step, 25 * step)
+    water = {"barriers": area(box(0, 7.5 * step, 24 * step, 8.5 * step))} if bounded else {}
+    names = ("highway", "oneway", "name", "layer")
+    shapes = [LineString([(step * x, step * y) for x, y in row[:2]]) for row in drawn]
+    streets = lines(*shapes, **dict(zip(names, map(list, zip(*[row[2:] for row in drawn])))))
+    keep = ("arterial", "local", "path")
+    blocks = build_blocks(area(square), streets, keep=keep, **water)
+    assert_seamless(blocks, square)
+    told = {f.code: f.value for f in blocks.attrs["findings"] if f.code.endswith("-merged")}
+    assert sum(told.values()) == len(blocks.attrs["merged"])
+    mixed = streets.sample(frac=1, random_state=random.randrange(100))
+    again = build_blocks(area(square), mixed, keep=keep, **water)
+    assert np.allclose(again["area_m2"].to_numpy(), blocks["area_m2"].to_numpy(), rtol=1e-6)
+    assert check_streets(area(square), streets, keep=keep)
+
+
 def test_survey_counts_what_is_drawn():
     shapes, columns = dual(200, 16)
     more = [across(100, -10, 150), across(300, -10, 150), LineString([(150, 300), (150, 305)]), across(350, 60, 90)]
