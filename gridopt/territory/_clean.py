@@ -22,6 +22,8 @@ from gridopt.territory._ways import Ways
 
 __all__ = ["Absorbed", "Cleaned", "Limits", "Scene", "clean_faces"]
 
+SPECK = 0.01
+"""Square metres of what only rounding makes: it goes to any neighbour."""
 USUAL_FACE = 2500.0
 """Square metres of the face a point lies in on average, below which the usual widths shrink: toys, models, halls."""
 TOWARDS = np.array([-0.87, 0.5])
@@ -35,6 +37,8 @@ LINK, ELEVATED = 3.0, 1.5
 """How much more readily a border goes that is a slip road, or a bridge."""
 OVER_MAIN = 0.1
 """The same for streets of the highest class, unless a median goes to the block across one carriageway."""
+AT_END = 0.02
+"""The same for the street at the end of a median: a median goes to one side and not along its street."""
 CUT = 0.01
 """Weight of a metre of cut: hardly any, so that pieces of a corridor go to its sides and not along it."""
 
@@ -183,7 +187,7 @@ def _weights(mesh: Mesh, traits: Traits, scene: Scene) -> NDArray[np.float64]:
     if len(ways):
         worth = ways.factor[way] * np.where(ways.is_link[way], LINK, 1.0) * np.where(ways.level[way] > 0, ELEVATED, 1.0)
         each = np.where(traits.way >= 0, worth, CUT)
-    weight = np.rint(1000 * mesh.lengths() * each)  # whole numbers: sums do not depend on their order
+    weight = np.maximum(np.rint(1000 * mesh.lengths() * each), 1.0)  # whole numbers: sums in any order are the same
     if len(scene.hard):
         middle = shapely.line_interpolate_point(mesh.pieces, 0.5, normalized=True)
         on, _ = shapely.STRtree(scene.hard).query(middle, predicate="dwithin", distance=ON_LINE)
@@ -208,19 +212,30 @@ def _gains(mesh: Mesh, kind: Array, weight: Array, is_main: NDArray[np.bool_]) -
     compact = 4 * np.pi * shapely.area(mesh.faces) / shapely.length(mesh.faces) ** 2
     lean = np.where(compact < LONG, TO_ONE_SIDE["long"], 1.0)
     lean[kind == KINDS.index("median")] = TO_ONE_SIDE["median"]
+    capped = _cap_limits(mesh, kind)
+    length = mesh.lengths()[piece]
     rows, columns, data = [], [], []
     for own, other in ((0, 1), (1, 0)):
-        face = mesh.sides[piece, own]
+        face, beside = mesh.sides[piece, own], mesh.sides[piece, other]
         is_there = ((middle - centre[face]) @ TOWARDS) > 0
-        rows.append(face)
-        columns.append(mesh.sides[piece, other])
-        beyond = kind[mesh.sides[piece, other]] > 0
-        over_main = is_main[piece] & (beyond | (kind[face] != KINDS.index("median")))
+        over_main = is_main[piece] & ((kind[beside] > 0) | (kind[face] != KINDS.index("median")))
+        _, pair = np.unique(face * n + beside, return_inverse=True)
+        is_cap = np.bincount(pair.ravel(), length)[pair.ravel()] < capped[face]
         factor = np.where(is_there, lean[face], 1.0) * np.where(over_main, OVER_MAIN, 1.0)
-        data.append(np.rint(weight[piece] * factor))
+        rows.append(face)
+        columns.append(beside)
+        data.append(np.maximum(np.rint(weight[piece] * factor * np.where(is_cap, AT_END, 1.0)), 1.0))
     table = sparse.csr_array((np.concatenate(data), (np.concatenate(rows), np.concatenate(columns))), shape=(n, n))
     table.sum_duplicates()
     return table
+
+
+def _cap_limits(mesh: Mesh, kind: Array) -> NDArray[np.float64]:
+    """Metres of border below which a neighbour lies at the end of a median or long sliver; 0 for other faces."""
+    width = widths(mesh.faces)
+    length = shapely.length(mesh.faces) / 2 - width
+    is_long = (kind > 0) & ((kind == KINDS.index("median")) | (length > 3 * width))
+    return np.where(is_long, np.minimum(1.5 * width, 0.9 * length), 0.0)
 
 
 def _merge_small(
@@ -232,7 +247,14 @@ def _merge_small(
     is_group = home == np.arange(n)
     of_group, _ = group_small(np.where(is_group, area, np.inf), mesh.borders(weight, home), water, min_area)
     small = of_group[home] != home
-    return of_group[home], small
+    home = of_group[home]
+    rest = np.bincount(home, weights=shapely.area(mesh.faces), minlength=n).astype(np.float64)
+    rest[home != np.arange(n)] = np.inf
+    if (rest < SPECK).any():
+        of_group, _ = group_small(rest, mesh.borders(mesh.lengths(), home), water, min(SPECK, min_area))
+        small |= of_group[home] != home
+        home = of_group[home]
+    return home, small
 
 
 def _records(
