@@ -34,7 +34,20 @@ FLAGS = {
         name: f"--{name.replace('_', '-')}"
         for name in (
             *("band", "barriers", "class_column", "crossings", "heavy", "islands", "links", "locks", "missing"),
-            *("min_area", "parent", "seconds", "seed", "steps", "street_tolerance", "tolerance", "workers"),
+            *(
+                "compounds",
+                "gap",
+                "keep",
+                "median_width",
+                "min_area",
+                "parent",
+                "parents",
+                "seconds",
+                "sliver_width",
+                "seed",
+                "steps",
+            ),
+            *("street_tolerance", "tolerance", "workers"),
         )
     },
 }
