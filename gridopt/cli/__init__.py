@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-COMMANDS = ("demo", "blocks", "repair", "check", "why", "solve", "verify")
+COMMANDS = ("demo", "blocks", "repair", "check", "why", "solve", "verify", "compare", "rebalance")
 """In the order of use; each is the function `command` of the module of its name."""
 
 SOUND, FAILED, BAD_INPUT, VIOLATED, NO_PLAN, INTERRUPTED = 0, 1, 2, 3, 4, 130

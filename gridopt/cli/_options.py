@@ -36,6 +36,10 @@ OF_SHAPES = (
     *("parents", "parent_share", "source_datum"),
 )
 """Options that need polygons."""
+LAYERS = ("streets", "barriers", "crossings", "links")
+"""Files that make the graph, besides the units."""
+READING = ("workload", "id", "parent", "class_column", "street_tolerance", "missing", "islands", "heavy")
+"""Options that say how the input is to be read, other than its files and limits."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,10 @@ class Request:
     crossings: str | None = None
     islands: str = "own"
     heavy: str = "own_grid"
+
+    def options(self) -> dict[str, Any]:
+        """How the input is read, by flag: what `rebalance` takes for granted when it reads the next state of it."""
+        return {name: getattr(self, name) for name in (*READING, *LAYERS) if getattr(self, name)}
 
     def sources(self) -> dict[str, str]:
         """What is read, ``FILE`` or ``FILE:layer`` as given, by what it is for."""

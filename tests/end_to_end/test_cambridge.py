@@ -25,16 +25,23 @@ def blocks(cambridge):
     return build_blocks(cambridge("boundary"), cambridge("streets"), crs=CRS)
 
 
-def test_blocks_are_seamless_over_the_city(cambridge, blocks):
+@pytest.fixture(scope="module")
+def faces(cambridge):
+    return build_blocks(cambridge("boundary"), cambridge("streets"), clean=False, crs=CRS)
+
+
+@pytest.mark.parametrize(("kind", "count"), [("faces", 837), ("blocks", 795)])
+def test_blocks_are_seamless_over_the_city(cambridge, request, kind, count):
+    blocks = request.getfixturevalue(kind)
     city = cambridge("boundary").to_crs(CRS).union_all()
     shapes = blocks.geometry.to_numpy()
-    assert len(blocks) == 837
+    assert len(blocks) == count
     assert shapely.coverage_is_valid(shapes)
     assert shapely.union_all(shapes).symmetric_difference(city).area < 1e-3
     assert blocks["area_m2"].sum() == pytest.approx(city.area, rel=1e-12)
 
 
-def test_no_street_runs_through_a_block(cambridge, blocks):
+def test_no_street_runs_through_a_block(cambridge, faces):
     """What lies inside a block, off its outline, is dead ends: streets that enclose nothing."""
     streets = cambridge("streets").to_crs(CRS)
     noded = shapely.get_parts(shapely.union_all(streets.geometry.to_numpy()))
@@ -42,15 +49,17 @@ def test_no_street_runs_through_a_block(cambridge, blocks):
     within = noded[shapely.covers(city, noded)]
     length = shapely.length(within).sum()
     middle = shapely.line_interpolate_point(within, 0.5, normalized=True)
-    outlines = shapely.STRtree(shapely.boundary(blocks.geometry.to_numpy()))
+    outlines = shapely.STRtree(shapely.boundary(faces.geometry.to_numpy()))
     on_outline = outlines.query(middle, predicate="dwithin", distance=0.01)[0]
     off = np.delete(within, on_outline)
     assert shapely.length(off).sum() < 0.15 * length
     assert shapely.polygonize(off).is_empty
 
 
-def test_most_blocks_are_the_citys_own(cambridge, blocks):
+@pytest.mark.parametrize("kind", ["faces", "blocks"])
+def test_most_blocks_are_the_citys_own(cambridge, request, kind):
     """Master blocks are bounded by rail and water as well, which the street layer lacks."""
+    blocks = request.getfixturevalue(kind)
     own = cambridge("master_blocks").to_crs(CRS).geometry.to_numpy()
     ours = blocks.geometry.to_numpy()
     row, block = shapely.STRtree(ours).query(own, predicate="intersects")
@@ -65,7 +74,7 @@ def test_most_blocks_are_the_citys_own(cambridge, blocks):
 
 def test_merging_small_faces_keeps_the_coverage(cambridge):
     boundary, streets = cambridge("boundary"), cambridge("streets")
-    blocks = build_blocks(boundary, streets, min_area=1000, crs=CRS)
+    blocks = build_blocks(boundary, streets, clean=False, min_area=1000, crs=CRS)
     assert len(blocks) == 812
     assert blocks["area_m2"].min() >= 1000
     assert shapely.coverage_is_valid(blocks.geometry.to_numpy())
