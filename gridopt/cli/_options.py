@@ -28,7 +28,9 @@ __all__ = [
     "territory_options",
 ]
 
-LAYERS = ("locks", "streets", "barriers", "crossings", "links", "overrides", "parents")
+LAYERS = ("streets", "barriers", "crossings", "links", "overrides", "parents")
+"""Files that make the graph and its parents, besides the units."""
+FILES = ("locks", *LAYERS)
 """Options that name a file, beside the units."""
 METIS_SUFFIXES = (".graph", ".graph.gz", ".metis")
 OF_SHAPES = (
@@ -36,9 +38,10 @@ OF_SHAPES = (
     *("parents", "parent_share", "source_datum"),
 )
 """Options that need polygons."""
-LAYERS = ("streets", "barriers", "crossings", "links")
-"""Files that make the graph, besides the units."""
-READING = ("workload", "id", "parent", "class_column", "street_tolerance", "missing", "islands", "heavy")
+READING = (
+    *("workload", "id", "parent", "class_column", "street_tolerance", "missing", "islands", "heavy"),
+    *("snap", "crs", "parent_share", "source_datum"),
+)
 """Options that say how the input is to be read, other than its files and limits."""
 
 
@@ -76,7 +79,7 @@ class Request:
 
     def sources(self) -> dict[str, str]:
         """What is read, ``FILE`` or ``FILE:layer`` as given, by what it is for."""
-        given = {name: getattr(self, name) for name in LAYERS}
+        given = {name: getattr(self, name) for name in FILES}
         return {"graph" if is_metis(self.source) else "units": self.source} | {n: s for n, s in given.items() if s}
 
     def files(self) -> dict[str, Path]:
@@ -212,7 +215,7 @@ def _datums(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tu
     """Refuse what is no LAYER=DATUM."""
     for pair in given:
         layer, equals, datum = pair.partition("=")
-        if not equals or layer not in ("units", *LAYERS) or datum not in ("gcj02", "bd09"):
+        if not equals or layer not in ("units", *FILES) or datum not in ("gcj02", "bd09"):
             raise click.UsageError(
                 f"--source-datum takes LAYER=DATUM, such as streets=gcj02 or units=bd09; got {pair!r}."
             )

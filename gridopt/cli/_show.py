@@ -35,9 +35,9 @@ FLAGS = {
     **{
         name: f"--{name.replace('_', '-')}"
         for name in (
-            *("band", "barriers", "class_column", "compounds", "crossings", "gap", "gap_width", "heavy", "islands", "keep"),
-            *("links", "locks", "median_width", "min_area", "missing", "overrides", "parent", "parents", "seconds"),
-            *("seed", "sliver_width", "source_datum", "spike_width", "steps"),
+            *("band", "barriers", "class_column", "compounds", "crossings", "gap", "gap_width", "heavy", "islands"),
+            *("keep", "links", "locks", "median_width", "min_area", "missing", "overrides", "parent", "parents"),
+            *("seconds", "seed", "sliver_width", "source_datum", "spike_width", "steps"),
             *("street_tolerance", "tolerance", "workers"),
         )
     },
