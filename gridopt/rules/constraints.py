@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +23,10 @@ def _loads(problem: Problem, labels: NDArray[np.int32]) -> NDArray[np.int64]:
 
 def total_violation(problem: Problem, labels: NDArray[np.int32]) -> int:
     """
-    Sum over grids and attributes of excess / target, in whole millionths; 0 when every load is within its limits.
+    Sum over grids and attributes of excess / target, in whole millionths, and a million for each broken pair apart.
+
+    0 when every load is within its limits and no two units share a grid that may not. Pairs between the same compounds
+    are one pair. It is what the search minimises first, and what `Step` and `Progress` tell.
 
     Examples
     --------
@@ -34,14 +39,23 @@ def total_violation(problem: Problem, labels: NDArray[np.int32]) -> int:
     loads = _loads(problem, labels)
     excess = np.maximum(0, np.maximum(loads - hi, lo - loads))
     whole = np.maximum(1, np.rint(target)).astype(np.int64)
-    return int((excess * MILLION // whole).sum())
+    return int((excess * MILLION // whole).sum()) + MILLION * _broken_pairs(problem, labels)
 
 
-def broken_limits(problem: Problem, labels: NDArray[np.int32]) -> list[Finding]:
-    """Grids lighter than ``lo`` or heavier than ``hi``, one finding for each grid and attribute."""
+def _broken_pairs(problem: Problem, labels: NDArray[np.int32]) -> int:
+    """Pairs that share a grid and may not, those between the same compounds counted once."""
+    pairs = problem.apart[labels[problem.apart[:, 0]] == labels[problem.apart[:, 1]]]
+    if not len(pairs):
+        return 0
+    key = np.where(problem.together >= 0, problem.n_units + problem.together, np.arange(problem.n_units))
+    return len(np.unique(np.sort(key[pairs], axis=1), axis=0))
+
+
+def broken_limits(problem: Problem, labels: NDArray[np.int32], names: NDArray[Any] | None = None) -> list[Finding]:
+    """Grids lighter than ``lo`` or heavier than ``hi``, one finding for each grid and attribute; `names`: their ids."""
     lo, hi, _ = limits_of(problem, labels)
     loads = _loads(problem, labels)
-    names = grid_ids(problem.n_grids)
+    names = grid_ids(problem.n_grids) if names is None else names
     found = []
     for low, side, code in ((True, lo, "under-limit"), (False, hi, "over-limit")):
         outside = loads < side if low else loads > side
@@ -57,10 +71,10 @@ def broken_limits(problem: Problem, labels: NDArray[np.int32]) -> list[Finding]:
     return found
 
 
-def broken_shape(problem: Problem, labels: NDArray[np.int32]) -> list[Finding]:
+def broken_shape(problem: Problem, labels: NDArray[np.int32], names: NDArray[Any] | None = None) -> list[Finding]:
     """Grids that are empty, in several pieces, or across regions; regions with too few or too many grids."""
     graph, k = problem.graph, problem.n_grids
-    names = grid_ids(k)
+    names = grid_ids(k) if names is None else names
     sizes = np.bincount(labels, minlength=k)
     found = [
         Finding("empty-grid", "error", (str(names[j]),), 0, 1, "Every grid has at least one unit.")
@@ -75,12 +89,14 @@ def broken_shape(problem: Problem, labels: NDArray[np.int32]) -> list[Finding]:
         ids = (str(names[j]), *(a.item() if hasattr(a, "item") else a for a in apart))
         cure = "A grid is connected: these units of it lie in different pieces."
         found.append(Finding("not-contiguous", "error", ids, int(pieces[j]), 1, cure))
-    return found + _across_regions(problem, labels, sizes)
+    return found + _across_regions(problem, labels, sizes, names)
 
 
-def _across_regions(problem: Problem, labels: NDArray[np.int32], sizes: NDArray[np.int64]) -> list[Finding]:
+def _across_regions(
+    problem: Problem, labels: NDArray[np.int32], sizes: NDArray[np.int64], names: NDArray[Any]
+) -> list[Finding]:
     nesting, k = problem.nesting, problem.n_grids
-    names, found = grid_ids(k), []
+    found = []
     pairs = np.unique(labels.astype(np.int64) * nesting.n_regions + nesting.region)
     across = np.bincount(pairs // nesting.n_regions, minlength=k)
     for j in np.flatnonzero(across > 1):
@@ -116,10 +132,10 @@ def _across_regions(problem: Problem, labels: NDArray[np.int32], sizes: NDArray[
     return found
 
 
-def broken_locks(problem: Problem, labels: NDArray[np.int32]) -> list[Finding]:
+def broken_locks(problem: Problem, labels: NDArray[np.int32], names: NDArray[Any] | None = None) -> list[Finding]:
     """Units outside the grid they are fixed to, compounds that are cut, pairs that should be apart and are not."""
-    ids, names = problem.graph.ids, grid_ids(problem.n_grids)
-    found = []
+    ids, found = problem.graph.ids, []
+    names = grid_ids(problem.n_grids) if names is None else names
     for u in np.flatnonzero((problem.fixed >= 0) & (problem.fixed != labels)):
         cure = "It is fixed there."
         found.append(

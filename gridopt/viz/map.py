@@ -56,6 +56,7 @@ def plan_of(given: Plan | Result) -> Plan:
     Traceback (most recent call last):
     gridopt.errors.InputError: give a Plan or a Result, not a str. Of what read_plan returns, give its .plan.
     """
+    given = getattr(given, "result", given)  # of `rebalance`
     if isinstance(given, Result):
         return given.require_plan()
     if not isinstance(given, Plan):

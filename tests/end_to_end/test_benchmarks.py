@@ -69,6 +69,17 @@ def test_quality_runs_in_its_tiny_mode(tmp_path: Path) -> None:
     assert (tmp_path / "rows.profiles.png").exists() == bool(find_spec("pymetis"))
 
 
+def test_quality_records_the_tolerance_it_ran_with(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    instance = ("--instance", "plain-city-300-12", "--solvers", "gridopt", "--steps", "2000", "--seeds", "1")
+    run_module("benchmarks.quality", *instance, "--tolerance", "0.08", "--no-pictures", "--csv", str(path))
+    with path.open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row["tolerance"] == "0.08"
+    problem = datasets.load("plain-city-300-12").to_problem()
+    assert str(problem.parameters["tolerance"]) == "0.05"
+
+
 def test_growth_runs_in_its_tiny_mode(tmp_path: Path) -> None:
     out = run_module("benchmarks.growth", "--tiny", "--csv", str(tmp_path / "growth.csv"))
     with (tmp_path / "growth.csv").open(encoding="utf-8") as file:
@@ -106,6 +117,21 @@ def test_communities_run_in_their_tiny_mode() -> None:
 
 
 # ---- figures ----------------------------------------------------------------------------------------------------
+
+
+def test_rebalancing_runs_in_its_tiny_mode(tmp_path: Path) -> None:
+    out = run_module(
+        "benchmarks.rebalance", "--tiny", "--only", "city", "--only", "months", "--csv", str(tmp_path / "rows.csv")
+    )
+    with (tmp_path / "rows.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    ours, theirs = rows[0], next(row for row in rows if row["method"] == "solve afresh")
+    assert [ours[name] for name in ("method", "grids_outside", "pieces_over")] == ["gridopt", "0", "0"]
+    assert ours["in_steps"] == "True"
+    assert float(ours["ratio"]) >= 1
+    assert float(ours["moved_workload"]) < 0.1 * float(theirs["moved_workload"])
+    assert float(rows[-2]["moved_workload"]) < float(rows[-1]["moved_workload"]) / 3
+    assert "months of 1 %" in out
 
 
 def test_measure_a_sound_plan(case: Case) -> None:
