@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-COMMANDS = ("demo", "blocks", "solve", "check", "verify", "compare", "rebalance")
+COMMANDS = ("demo", "blocks", "repair", "check", "why", "solve", "verify", "compare", "rebalance")
 """In the order of use; each is the function `command` of the module of its name."""
 
 SOUND, FAILED, BAD_INPUT, VIOLATED, NO_PLAN, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -104,10 +104,10 @@ def _run(args: list[str] | None, interrupt: Interrupt) -> int:
         click.echo(f"{where}: {error.format_message()} See {where} --help.", err=True)
         return BAD_INPUT
     except InputError as error:
-        _complain(error)
+        _complain(error, args)
         return BAD_INPUT
     except NoPlanError as error:
-        _complain(error)
+        _complain(error, args)
         return NO_PLAN
     except click.Abort as error:
         raise KeyboardInterrupt from error
@@ -115,7 +115,7 @@ def _run(args: list[str] | None, interrupt: Interrupt) -> int:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - the reader left; nobody is told
         return SOUND
     except GridoptError as error:
-        _complain(error)
+        _complain(error, args)
         return FAILED
 
 
@@ -127,7 +127,10 @@ def _leave_now() -> NoReturn:
     os._exit(INTERRUPTED)
 
 
-def _complain(error: GridoptError) -> None:
+def _complain(error: GridoptError, args: list[str] | None) -> None:
+    """Say an error on stderr, with the flags of the command that was run; its context is gone by now."""
     from gridopt.cli._show import in_flags
 
-    click.echo(f"gridopt: {in_flags(str(error))}", err=True)
+    name = next((a for a in (sys.argv[1:] if args is None else args) if a in COMMANDS), None)
+    command = None if name is None else importlib.import_module(f"gridopt.cli.{name}").command
+    click.echo(f"gridopt: {in_flags(str(error), command)}", err=True)

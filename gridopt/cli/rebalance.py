@@ -165,7 +165,7 @@ def _request(file: PlanFile, asked: dict[str, Any], given: set[str]) -> Request:
         if name in given or (name in asked and name not in (*READING, *LAYERS)):
             values[name] = asked[name]
         elif name in stored:
-            values[name] = tuple(stored[name]) if name == "workload" else stored[name]
+            values[name] = tuple(stored[name]) if name in ("workload", "source_datum") else stored[name]
             if name in LAYERS and asked["units"]:
                 values[name] = _again(file, values[name], name)
     return Request(asked["units"] or str(file.path), **{n: v for n, v in values.items() if n != "source"})

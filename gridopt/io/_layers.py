@@ -196,8 +196,9 @@ def _write_layer(path: Path, name: str, table: pd.DataFrame) -> None:
     used -= {str(table.geometry.name).casefold()}
     options["GEOMETRY_NAME"] = _free("geom", used)
     kinds = set(table.geometry.geom_type.dropna())
-    multi = any(k.startswith("Multi") for k in kinds) or not kinds
+    multi = any(k.startswith("Multi") for k in kinds) or not (kinds or name == "defects")
     kind = "LineString" if any("Line" in k for k in kinds) or name == "borders" else "Polygon"
+    kind = "Point" if any("Point" in k for k in kinds) or name == "defects" else kind
     pyogrio.write_dataframe(
         table,
         path,

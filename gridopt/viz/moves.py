@@ -15,17 +15,17 @@ from gridopt.viz.loads import number
 from gridopt.viz.map import (
     MARGIN,
     _checked_path,
-    _draw_barriers,
     _draw_grids,
     _draw_labels,
     _draw_legend,
-    _draw_lines,
-    _draw_streets,
     _line_scale,
     _metres_per_unit,
     _page,
     _projected,
     _same_crs,
+    draw_barriers,
+    draw_lines,
+    draw_streets,
     save_map,
 )
 from gridopt.viz.shapes import align_units, dissolve, lines_between, touching_pairs
@@ -117,14 +117,14 @@ def draw_moves(
     scale = _line_scale(axes, aligned, len(grids))
     _draw_grids(axes, grids, np.array([_paler(c) for c in colours], dtype=object))
     _draw_grids(axes, shapes[moved], colours[plan.labels[moved]])
-    _draw_lines(axes, shapes, PAPER, 0.5 * scale, zorder=2)
-    handles = [] if barriers is None else [_draw_barriers(axes, _same_crs(barriers, aligned), scale)]
+    draw_lines(axes, shapes, PAPER, 0.5 * scale, zorder=2)
+    handles = [] if barriers is None else [draw_barriers(axes, _same_crs(barriers, aligned), scale)]
     if streets is not None:
-        handles += _draw_streets(axes, _same_crs(streets, aligned), class_column, scale)
-    _draw_lines(axes, np.concatenate([lines, dissolve(grids, np.zeros(len(grids), dtype=int), 1)]), INK, 1.6 * scale, 6)
-    _draw_lines(axes, shapes[moved], INK, 0.8 * scale, 6.1)
+        handles += draw_streets(axes, _same_crs(streets, aligned), class_column, scale)
+    draw_lines(axes, np.concatenate([lines, dissolve(grids, np.zeros(len(grids), dtype=int), 1)]), INK, 1.6 * scale, 6)
+    draw_lines(axes, shapes[moved], INK, 0.8 * scale, 6.1)
     if fresh.any():
-        _draw_lines(axes, shapes[fresh], INK, 0.9 * scale, 6.2, linestyles=(0, (1, 1)))
+        draw_lines(axes, shapes[fresh], INK, 0.9 * scale, 6.2, linestyles=(0, (1, 1)))
         handles.append((_line(INK, ":", 1.2), "new unit"))
     handles.append((_draw_gone(axes, shapes, was, plan, scale), "border before"))
     centres = _Centres(shapes, was, plan, grids)
@@ -180,7 +180,7 @@ def _draw_gone(axes: Axes, shapes: NDArray[Any], was: NDArray[Any], plan: Plan, 
     gone = shapely.difference(lines, still) if len(lines) else lines
     gone = gone[~shapely.is_empty(gone)]
     dashes = (0, (3, 1.5))
-    _draw_lines(axes, gone, BAD, 1.8 * scale, 6.5, linestyles=dashes)
+    draw_lines(axes, gone, BAD, 1.8 * scale, 6.5, linestyles=dashes)
     return _line(BAD, dashes, 1.6)
 
 
