@@ -318,6 +318,7 @@ def _read_shapes(request: Request) -> Territory:
     from gridopt.territory.crs import to_metric
 
     units, options = read_shapes(request)
+    told = [f for layer in (units, *options.values()) for f in getattr(layer, "attrs", {}).get("findings", ())]
     units, _, said = to_metric(units, options.pop("crs", None), what="units")
     parents = _read_parents(request, units)
     graph = build_graph(units, **options)
@@ -330,7 +331,7 @@ def _read_shapes(request: Request) -> Territory:
         said = (*said, *parents.findings)
     workload = units[list(request.workload)]
     layers = options.get("streets"), options.get("barriers")
-    return Territory(graph, workload, units, request.inputs(), tuple(said), *layers, parents)
+    return Territory(graph, workload, units, request.inputs(), (*told, *said), *layers, parents)
 
 
 def _read_parents(request: Request, units: Any) -> Any:
