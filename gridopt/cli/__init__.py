@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-COMMANDS = ("demo", "blocks", "solve", "check", "verify")
+COMMANDS = ("demo", "blocks", "count", "solve", "check", "verify")
 """In the order of use; each is the function `command` of the module of its name."""
 
 SOUND, FAILED, BAD_INPUT, VIOLATED, NO_PLAN, INTERRUPTED = 0, 1, 2, 3, 4, 130

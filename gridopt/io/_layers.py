@@ -111,9 +111,9 @@ def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["code", "severity", "ids", "value", "limit", "cure"], dtype="str")
 
 
-def fit_columns(units: pd.DataFrame, grid: Any) -> tuple[pd.DataFrame, dict[Any, str], list[Finding]]:
+def fit_columns(units: pd.DataFrame, grid: Any = None) -> tuple[pd.DataFrame, dict[Any, str], list[Finding]]:
     """
-    Put the index in a column ``unit`` and the plan in a column ``grid``; columns that are in their way are renamed.
+    Put the index in a column ``unit`` and a plan in a column ``grid``; columns that are in their way are renamed.
 
     Returns
     -------
@@ -125,14 +125,15 @@ def fit_columns(units: pd.DataFrame, grid: Any) -> tuple[pd.DataFrame, dict[Any,
         What was renamed or made text.
     """
     geometry = getattr(units, "_geometry_column_name", None)
-    taken = set(RESERVED)
+    reserved = RESERVED if grid is not None else RESERVED[:1]
+    taken = set(reserved)
     names: dict[Any, str] = {}
     for column in units.columns:
         name = str(column)
         if column == geometry:
             continue
         while name.casefold() in taken:
-            name += "_before" if name.casefold() in RESERVED else "_2"
+            name += "_before" if name.casefold() in reserved else "_2"
         taken.add(name.casefold())
         names[column] = name
     table = units.rename(columns=names)
@@ -148,7 +149,8 @@ def fit_columns(units: pd.DataFrame, grid: Any) -> tuple[pd.DataFrame, dict[Any,
         cure = "They hold values of several kinds, which a GeoPackage cannot hold."
         findings.append(Finding("column-as-text", "info", tuple(as_text), None, None, cure))
     table.insert(0, "unit", table.index.to_numpy())
-    table.insert(1, "grid", grid)
+    if grid is not None:
+        table.insert(1, "grid", grid)
     return table.reset_index(drop=True), names, findings
 
 

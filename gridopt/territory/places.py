@@ -26,6 +26,7 @@ IN_PLANE = (
     *(("x_coord", "y_coord"), ("xcoord", "ycoord"), ("x_m", "y_m"), ("tm_x", "tm_y"), ("横坐标", "纵坐标")),
 )
 """Pairs of columns, east first, whose values may be anything."""
+HOW = " (x, y, crs; on the command line --xy NAME=X,Y@CRS)"
 
 
 def place(table: pd.DataFrame, *, x: str | None = None, y: str | None = None, crs: Any = None) -> gpd.GeoDataFrame:
@@ -70,19 +71,20 @@ def place(table: pd.DataFrame, *, x: str | None = None, y: str | None = None, cr
     known = np.isfinite(at).all(axis=1)
     if len(table) and not known.any():
         raise InputError(
-            f"none of the {len(table)} rows has two numbers in {east!r} and {north!r} (first: {table[east].iloc[0]!r}, "
-            f"{table[north].iloc[0]!r}). Name the columns of coordinates: {nearest_names(str(east), table.columns)}"
+            f"none of the {len(table)} rows has two numbers in {east!r} and {north!r} "
+            f"(first: {table[east].iloc[0]!r}, {table[north].iloc[0]!r}). Name the columns of coordinates{HOW}. "
+            f"{nearest_names(str(east), table.columns)}"
         )
     findings = []
     if crs is None:
         if not degrees and not (np.abs(at[known]) <= (180, 90)).all():
             raise GeometryError(
                 f"columns {east!r} and {north!r} are no degrees (first: {at[known][0].tolist()}), and their "
-                'coordinate system is not known. Name it, such as crs="EPSG:3826".'
+                f'coordinate system is not known. Name it: "EPSG:3826", for one{HOW}.'
             )
         crs = "EPSG:4326"
         if not degrees:
-            cure = f"Columns {east!r} and {north!r} were taken for degrees of longitude and latitude; name crs= if not."
+            cure = f"{east!r} and {north!r} were taken for degrees of longitude and latitude; name their system if not."
             findings.append(Finding("assumed-degrees", "warning", (str(east), str(north)), None, None, cure))
     shapes = np.full(len(table), None, dtype=object)
     shapes[known] = shapely.points(at[known])
@@ -137,7 +139,7 @@ def place_at(table: pd.DataFrame, places: gpd.GeoDataFrame, on: str, places_on: 
                 f"{name!r} is not a column of {what}. {nearest_names(name, getattr(frame, 'columns', ()))}"
             )
     there = pd.Series(layer.geometry.to_numpy(), index=_text(layer[other]), dtype=object)
-    there = there[there.notna() & there.index.notna()]
+    there = there[there.notna().to_numpy() & there.index.notna()]
     keys = _text(table[on])
     findings = []
     double = there.index.duplicated()
@@ -179,8 +181,8 @@ def _columns(table: Any, x: str | None, y: str | None) -> tuple[Any, Any, bool]:
             if east in folded and north in folded:
                 return folded[east], folded[north], pairs is IN_DEGREES
     raise InputError(
-        "no columns are called as coordinates are (lon and lat, x and y, easting and northing …). Name them with x= "
-        f"and y=. {nearest_names('x', table.columns)}"
+        "no columns are called as coordinates are (lon and lat, x and y, easting and northing …). "
+        f"Name them{HOW}. {nearest_names('x', table.columns)}"
     )
 
 

@@ -25,7 +25,7 @@ def test_names_of_degrees_are_known(east, north):
 
 def test_plane_coordinates_need_a_system_and_small_ones_are_said_to_be_degrees():
     table = pd.DataFrame({"X": [305_000.0], "Y": [2_770_000.0]})
-    with pytest.raises(GeometryError, match=r"'X' and 'Y' are no degrees .*Name it, such as crs="):
+    with pytest.raises(GeometryError, match=r"'X' and 'Y' are no degrees .*Name it: .*EPSG:3826"):
         place(table)
     assert place(table, crs=3826).crs == "EPSG:3826"
     small = place(pd.DataFrame({"x": [121.5], "y": [25.1]}))
