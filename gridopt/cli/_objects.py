@@ -44,6 +44,7 @@ class ObjectsAsked:
     proxy: str | None = None
     edge: str = "cut"
     missing: str = "error"
+    null: tuple[float, ...] = ()
 
     def sources(self) -> dict[str, str]:
         """Name -> ``FILE`` or ``FILE:layer`` of everything that is read, objects before areas before places."""
@@ -68,10 +69,11 @@ class ObjectsAsked:
 
 
 class Counted(NamedTuple):
-    """Columns for units, what became of each amount, and what was noticed."""
+    """Columns for units, what became of each amount, what is in no unit, and what was noticed."""
 
     columns: pd.DataFrame
     conservation: pd.DataFrame
+    outside: pd.DataFrame
     findings: list[Finding]
 
 
@@ -118,6 +120,9 @@ def _how_options() -> list[Callable[[Any], Any]]:
         *options,
         click.option("--snap", metavar="METRES", type=metres, default=0.0, help=snap),
         click.option("--proxy", metavar="COL", help=proxy),
+        click.option(
+            "--null", metavar="VALUE", type=float, multiple=True, help="Number that means no value, such as -999."
+        ),
     ]
 
 
@@ -129,11 +134,9 @@ def count(units: Any, asked: ObjectsAsked) -> Counted:
     from gridopt.territory.spread import spread
 
     weights, classes = _named(asked.column, "--column"), _named(asked.classes, "--class")
-    columns, shown, found = [], [], []
+    columns, shown, lost, found = [], [], [], []
     for name, source in _named(asked.objects, "--objects").items():
-        layer = _read(name, source, asked)
-        if asked.missing == "zero" and weights.get(name) in layer.columns:
-            layer[weights[name]] = layer[weights[name]].fillna(0)
+        layer = _filled(_read(name, source, asked), weights.get(name), asked, asked.missing == "zero")
         located = locate(
             units,
             {name: layer},
@@ -145,9 +148,10 @@ def count(units: Any, asked: ObjectsAsked) -> Counted:
         )
         columns.append(located.counts)
         shown.append(located.conservation)
+        lost.append(_listed(name, layer, [i for _, i in located.outside]))
         found += _of(name, (*layer.attrs.get("findings", ()), *located.findings))
     for name, source in _named(asked.spread, "--spread").items():
-        layer = _cells(_read(name, source, asked))
+        layer = _cells(_filled(_read(name, source, asked), weights.get(name, name), asked, False))
         done = spread(
             units,
             layer,
@@ -159,7 +163,40 @@ def count(units: Any, asked: ObjectsAsked) -> Counted:
         columns.append(done.counts)
         shown.append(done.conservation)
         found += _of(name, (*layer.attrs.get("findings", ()), *done.findings))
-    return Counted(pd.concat(columns, axis=1), pd.concat(shown), found)
+    outside = pd.concat(lost) if lost else _listed("", None, [])
+    return Counted(pd.concat(columns, axis=1), pd.concat(shown), outside, found)
+
+
+def _filled(layer: Any, column: str | None, asked: ObjectsAsked, zero: bool) -> Any:
+    """Take the numbers that mean no value out of a column, and put 0 there if that is what no value means."""
+    if column is None or column not in layer.columns or not (asked.null or zero):
+        return layer
+    told = layer.attrs.get("findings", ())
+    values = layer[column].mask(layer[column].isin(asked.null))
+    absent = int(values.isna().sum())
+    layer = layer.assign(**{column: values.fillna(0) if zero else values})
+    if zero and absent:
+        told = (*told, Finding("no-amount", "warning", (column,), absent, None, f"They count as 0 in {column!r}."))
+    layer.attrs["findings"] = told
+    return layer
+
+
+def _listed(name: str, layer: Any, ids: list[Any]) -> pd.DataFrame:
+    """List objects that are in no unit: which layer, which row of it (from 1), and what the row says."""
+    import pandas as pd
+
+    columns = ["objects", "row", "record"]
+    if layer is None or not ids:
+        return pd.DataFrame({c: pd.Series(dtype="int64" if c == "row" else "str") for c in columns})
+    from gridopt._validate import is_null
+
+    rows = layer.index.get_indexer(ids)
+    flat = layer.drop(columns=layer.geometry.name).iloc[rows]
+    records = [
+        ", ".join(f"{c}={v}" for c, v, none in zip(flat.columns, row, is_null(row)) if not none)[:500]
+        for row in flat.itertuples(index=False, name=None)
+    ]
+    return pd.DataFrame({"objects": name, "row": rows + 1, "record": records})
 
 
 def show_conservation(conservation: pd.DataFrame) -> None:

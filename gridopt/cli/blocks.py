@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gridopt.cli import SOUND
-from gridopt.cli._objects import ObjectsAsked, count, object_options, show_conservation
+from gridopt.cli._objects import Counted, ObjectsAsked, count, object_options, show_conservation
 
 if TYPE_CHECKING:
     from gridopt.errors import Finding
@@ -72,7 +72,7 @@ def command(
         if counted is not None:
             found += counted.findings
             units[counted.columns.columns] = counted.columns
-        _write(target, units, found)
+        _write(target, units, found, counted)
     click.echo(f"units       {len(units):,}, {units['area_m2'].sum() / 1e6:,.2f} km² without gap or overlap")
     if counted is not None:
         show_conservation(counted.conservation)
@@ -81,9 +81,12 @@ def command(
     return SOUND
 
 
-def _write(target: Path, units: Any, found: list[Finding]) -> None:
+def _write(target: Path, units: Any, found: list[Finding], counted: Counted | None) -> None:
     from gridopt.io._atomic import replacing
     from gridopt.io._layers import findings_table, write_layers
 
+    layers = {UNITS_LAYER: units.reset_index(), "findings": findings_table(found)}
+    if counted is not None:
+        layers |= {"conservation": counted.conservation.reset_index(), "outside": counted.outside}
     with replacing(target) as (temporary,):
-        write_layers(temporary, {UNITS_LAYER: units.reset_index(), "findings": findings_table(found)})
+        write_layers(temporary, layers)

@@ -51,7 +51,11 @@ def command(units: str, id_column: str | None, out: str, **asked: Any) -> int:
             table[name] = counted.columns[name].reindex(table.index)
         fitted, _, renamed = fit_columns(table)
         found += renamed
-        more = {"conservation": counted.conservation.reset_index(), "findings": findings_table(found)}
+        more = {
+            "conservation": counted.conservation.reset_index(),
+            "outside": counted.outside,
+            "findings": findings_table(found),
+        }
         write_table(target, fitted, more)
     click.echo(f"units       {len(table):,}")
     show_conservation(counted.conservation)

@@ -20,6 +20,8 @@ __all__ = ["adjacency_table", "along", "findings_table", "fit_columns", "problem
 
 RESERVED = ("unit", "grid")
 """Columns of the layer `units` that are ours."""
+MOST_IDS = 1000
+"""Ids of one finding spelled out in a file; its value says how many there are."""
 
 
 def along(street_class: str) -> str:
@@ -101,7 +103,7 @@ def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
         {
             "code": f.code,
             "severity": f.severity,
-            "ids": "; ".join(map(str, f.ids)),
+            "ids": "; ".join(map(str, f.ids[:MOST_IDS])) + (" …" if len(f.ids) > MOST_IDS else ""),
             "value": None if f.value is None else str(f.value),
             "limit": None if f.limit is None else str(f.limit),
             "cure": f.cure,

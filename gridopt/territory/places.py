@@ -86,9 +86,10 @@ def place(table: pd.DataFrame, *, x: str | None = None, y: str | None = None, cr
         if not degrees:
             cure = f"{east!r} and {north!r} were taken for degrees of longitude and latitude; name their system if not."
             findings.append(Finding("assumed-degrees", "warning", (str(east), str(north)), None, None, cure))
+    system = _system(crs)
     shapes = np.full(len(table), None, dtype=object)
     shapes[known] = shapely.points(at[known])
-    placed = gpd.GeoDataFrame(table.copy(), geometry=gpd.GeoSeries(shapes, index=table.index, crs=crs))
+    placed = gpd.GeoDataFrame(table.copy(), geometry=gpd.GeoSeries(shapes, index=table.index, crs=system))
     placed.attrs["findings"] = (*table.attrs.get("findings", ()), *findings)
     return placed
 
@@ -143,8 +144,9 @@ def place_at(table: pd.DataFrame, places: gpd.GeoDataFrame, on: str, places_on: 
     keys = _text(table[on])
     findings = []
     double = there.index.duplicated()
-    if double.any():
-        who = tuple(there.index[double].unique().tolist())
+    used = double & there.index.isin(keys)
+    if used.any():
+        who = tuple(there.index[used].unique().tolist())
         cure = "Several places have this key; the first was taken. Dissolve them by the key to keep all."
         findings.append(Finding("place-not-unique", "warning", who[:50], len(who), 1, cure))
     there = there[~double]
@@ -162,6 +164,16 @@ def place_at(table: pd.DataFrame, places: gpd.GeoDataFrame, on: str, places_on: 
     placed = gpd.GeoDataFrame(table.copy(), geometry=gpd.GeoSeries(shapes, index=table.index, crs=layer.crs))
     placed.attrs["findings"] = (*table.attrs.get("findings", ()), *findings)
     return placed
+
+
+def _system(crs: Any) -> Any:
+    import pyproj
+    from pyproj.exceptions import CRSError
+
+    try:
+        return pyproj.CRS.from_user_input(crs)
+    except CRSError as error:
+        raise InputError(f'{crs!r} is not a coordinate system. Name one, such as "EPSG:3826".') from error
 
 
 def _columns(table: Any, x: str | None, y: str | None) -> tuple[Any, Any, bool]:
