@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -222,10 +222,11 @@ def spoil_file(path: Path, rng: Generator, held: list[Any]) -> str:
         path.unlink()
         if way == "folder":
             path.mkdir()
-    elif way == "lock" and path.suffix == ".gpkg":
-        lock = sqlite3.connect(path, isolation_level=None)
-        lock.execute("BEGIN EXCLUSIVE")
-        held.append(lock)
+    elif way == "lock" and path.suffix == ".gpkg" and not held:
+        with contextlib.suppress(sqlite3.Error):
+            lock = sqlite3.connect(path, isolation_level=None)
+            held.append(lock)
+            lock.execute("BEGIN EXCLUSIVE")
     elif way == "text":
         path.write_bytes(spoil_text(raw.decode("latin-1"), rng).encode("latin-1", errors="replace"))
     else:
@@ -244,7 +245,26 @@ def spoil_file(path: Path, rng: Generator, held: list[Any]) -> str:
 
 def spoil_text(text: str, rng: Generator) -> str:
     """Cut, double and replace pieces of a text at the marks that mean something in CSV, JSON and METIS files."""
-    bits = [",", '"', ";", "\n", "\n\n", "%", "-", "0", "1e999", "null", "{", "}", "[", "]", "NaN", "\x00", " ", "9" * 30]
+    bits = [
+        ",",
+        '"',
+        ";",
+        "\n",
+        "\n\n",
+        "%",
+        "-",
+        "0",
+        "1e999",
+        "null",
+        "{",
+        "}",
+        "[",
+        "]",
+        "NaN",
+        "\x00",
+        " ",
+        "9" * 30,
+    ]
     bits += ["a" * 140_000, "true", "-1", "''", "\t", "é"]
     for _ in range(int(rng.integers(1, 5))):
         at = int(rng.integers(len(text) + 1))
@@ -276,10 +296,53 @@ def spoil_document(path: Path, rng: Generator) -> None:
 def spoil_options(args: list[str], rng: Generator) -> list[str]:
     """Change, drop, double or add a word of a command line, other than the command and where it writes."""
     args = list(args)
-    odd = ["", "-1", "0", "1", "nan", "inf", "1e309", "0.999999999", "x", "--", "-", "persons", "code", "town.gpkg", "人"]
-    odd += ["--prove", "--heavy", "--islands", "link", "strict", "2", "3", "99999999999999999999", "a=b", "=", "x" * 3000]
-    odd += ["town.gpkg:units", "town.gpkg:no", ":", "a\x00b", "../town.gpkg", "/dev/null", "\n", "--help", "--seed", "1e5"]
-    free = [i for i in range(1, len(args)) if args[i] not in ("--out", "--steps") and args[i - 1] not in ("--out", "--steps")]
+    odd = [
+        "",
+        "-1",
+        "0",
+        "1",
+        "nan",
+        "inf",
+        "1e309",
+        "0.999999999",
+        "x",
+        "--",
+        "-",
+        "persons",
+        "code",
+        "town.gpkg",
+        "人",
+    ]
+    odd += [
+        "--prove",
+        "--heavy",
+        "--islands",
+        "link",
+        "strict",
+        "2",
+        "3",
+        "99999999999999999999",
+        "a=b",
+        "=",
+        "x" * 3000,
+    ]
+    odd += [
+        "town.gpkg:units",
+        "town.gpkg:no",
+        ":",
+        "a\x00b",
+        "../town.gpkg",
+        "/dev/null",
+        "\n",
+        "--help",
+        "--seed",
+        "1e5",
+    ]
+    free = [
+        i
+        for i in range(1, len(args))
+        if args[i] not in ("--out", "--steps") and args[i - 1] not in ("--out", "--steps")
+    ]
     for _ in range(int(rng.integers(1, 3))):
         at = free[int(rng.integers(len(free)))] if free else 1
         at = min(at, len(args) - 1)
@@ -306,15 +369,15 @@ def make_case(base: Path, folder: Path, rng: Generator) -> Case:
     command, args, used = _command(rng)
     held: list[Any] = []
     told = []
-    for _ in range(int(rng.integers(1, 4))):
+    for _ in range(int(rng.choice([1, 2, 3], p=[0.6, 0.25, 0.15]))):
         kind = rng.random()
         name = used[int(rng.integers(len(used)))]
         path = folder / name
         is_layer = path.suffix == ".gpkg" and path.stem in LAYERS
-        if kind < 0.55 and is_layer and path.is_file() and not held:
+        if kind < 0.65 and is_layer and path.is_file() and not held:
             spoil = spoil_geometry if rng.random() < 0.6 else spoil_columns
             told += _rewrite(folder, name, args, spoil, rng)
-        elif kind < 0.8 and path.is_file():
+        elif kind < 0.85 and path.is_file():
             if path.suffix == ".json" and rng.random() < 0.7:
                 spoil_document_of(path, rng)
                 told.append(f"{name}: document")
@@ -344,7 +407,7 @@ def _rewrite(folder: Path, name: str, args: list[str], spoil: Callable[..., Any]
         suffix = FORMATS[int(rng.integers(len(FORMATS)))]
         new = f"{Path(name).stem}-{int(rng.integers(100))}{suffix}"
         write(folder / new, layer)
-    except Exception as error:  # noqa: BLE001 - a mutation that GIS software refuses to write is no case
+    except Exception as error:  # what GIS software refuses to write is no case
         return [f"{name}: not written ({type(error).__name__})"]
     if suffix == ".shp" and rng.random() < 0.4:
         part = folder / new
@@ -356,10 +419,13 @@ def _rewrite(folder: Path, name: str, args: list[str], spoil: Callable[..., Any]
 
 def _command(rng: Generator) -> tuple[str, list[str], list[str]]:
     """Draw a command line that succeeds on the sound inputs, and the files it reads."""
+
     def some(chance: float, *words: str) -> list[str]:
         return list(words) if rng.random() < chance else []
 
-    limits = ["--workload", "persons", "--grids", str(int(rng.integers(2, 5))), "--tolerance", "0.6"]
+    limits = ["--workload", "persons", "--grids", str(int(rng.integers(2, 6)))]
+    limits += ["--band", "30", "90"] if rng.random() < 0.1 else ["--tolerance", str(rng.choice(["0.3", "0.6", "0.9"]))]
+    limits += [*some(0.1, "--workload", "homes"), *some(0.1, "--heavy", "strict"), *some(0.1, "--islands", "link")]
     extra = [
         *some(0.4, "--id", "code"),
         *some(0.3, "--streets", "streets.gpkg"),
@@ -374,22 +440,55 @@ def _command(rng: Generator) -> tuple[str, list[str], list[str]]:
     lines = {
         "solve": ["solve", "town.gpkg", *limits, *extra, *budget, "--out", "out/plan.gpkg"],
         "check": ["check", "town.gpkg", *limits, *extra],
-        "blocks": ["blocks", "--boundary", "boundary.gpkg", "--streets", "streets.gpkg", *some(0.3, "--barriers", "river.gpkg"), *objects, "--out", "out/u.gpkg"],
-        "count": ["count", "town.gpkg", *some(0.5, "--id", "code"), *objects, "--out", "out/u" + (".gpkg", ".csv", ".geojson")[int(rng.integers(3))]],
+        "blocks": [
+            "blocks",
+            "--boundary",
+            "boundary.gpkg",
+            "--streets",
+            "streets.gpkg",
+            *some(0.3, "--barriers", "river.gpkg"),
+            *objects,
+            "--out",
+            "out/u.gpkg",
+        ],
+        "count": [
+            "count",
+            "town.gpkg",
+            *some(0.5, "--id", "code"),
+            *objects,
+            "--out",
+            "out/u" + (".gpkg", ".csv", ".geojson")[int(rng.integers(3))],
+        ],
         "metis": ["solve", "g.graph", "--grids", "2", "--tolerance", "0.5", *budget, "--out", "out/g.part"],
-        "dual": ["solve", "dual.json", "--workload", "pop", "--grids", "2", "--tolerance", "0.6", *budget, "--out", "out/plan.gpkg"],
+        "dual": [
+            "solve",
+            "dual.json",
+            "--workload",
+            "pop",
+            "--grids",
+            "2",
+            "--tolerance",
+            "0.6",
+            *budget,
+            "--out",
+            "out/plan.gpkg",
+        ],
         "verify": ["verify", "plan.gpkg"],
         "part": ["verify", "g.part", "--graph", "g.graph", "--tolerance", "0.9"],
     }
-    shares = {"solve": 0.34, "check": 0.06, "blocks": 0.14, "count": 0.18, "metis": 0.06, "dual": 0.06, "verify": 0.12, "part": 0.04}
+    shares = {
+        "solve": 0.34,
+        "check": 0.06,
+        "blocks": 0.14,
+        "count": 0.18,
+        "metis": 0.06,
+        "dual": 0.06,
+        "verify": 0.12,
+        "part": 0.04,
+    }
     name = str(rng.choice(list(shares), p=list(shares.values())))
     args = lines[name]
     files = ("town.gpkg", "streets.gpkg", "river.gpkg", "shops.gpkg", "shops.csv", "tracts.gpkg", "boundary.gpkg")
     files += ("locks.csv", "links.csv", "g.graph", "g.part", "dual.json", "plan.gpkg")
     used = [f for f in files if any(f in word for word in args)]
     return name, args, [*used, *(["plan.json"] * 2 if name == "verify" else [])]
-
-
-def packed(path: Path) -> None:
-    """Pack a table."""
-    path.with_suffix(".csv.gz").write_bytes(gzip.compress(path.read_bytes()))

@@ -100,9 +100,7 @@ def run_apart(args: list[str], folder: Path, patience: float = PATIENCE) -> Ende
         )
     except subprocess.TimeoutExpired:
         return Ended(None, "", "no end")
-    err = "".join(
-        line for line in done.stderr.decode(errors="replace").splitlines(True) if "kernels" not in line
-    )
+    err = "".join(line for line in done.stderr.decode(errors="replace").splitlines(True) if "kernels" not in line)
     return Ended(done.returncode, done.stdout.decode(errors="replace"), err)
 
 
@@ -157,7 +155,9 @@ def _unsound(case: Case, ended: Ended, new: set[str], folder: Path, patience: fl
             if not len(gpd.read_file(folder / "out" / name, **layer)):
                 found.append(f"{name} has no units")
             for line in re.findall(r"^.* of .* in units, .* outside$", ended.out, re.MULTILINE):
-                inside, given, outside = (float(v.replace(",", "")) for v in re.findall(r"(?<![\w:])[\d,.]+(?= of| in| out)", line))
+                inside, given, outside = (
+                    float(v.replace(",", "")) for v in re.findall(r"(?<![\w:])[\d,.]+(?= of| in| out)", line)
+                )
                 if abs(inside + outside - given) > 0.02 + 1e-6 * given:
                     found.append(f"not conserved: {line}")
     return found
@@ -239,7 +239,9 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first case (default 0)")
     parser.add_argument("--seed", type=int, default=0, help="other cases (default 0)")
     parser.add_argument("--only", type=int, help="run this case alone")
-    parser.add_argument("--every", type=int, default=200, help="every so many cases one in its own process (default 200)")
+    parser.add_argument(
+        "--every", type=int, default=200, help="every so many cases one in its own process (default 200)"
+    )
     parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds a case may take (default 30)")
     options = parser.parse_args()
     point_kernel_cache()
@@ -247,7 +249,9 @@ def main() -> None:
     if options.only is not None:
         cases = range(options.only, options.only + 1)
     began = time.process_time()
-    ends, failed, apart = fuzz(options.seed, cases, options.patience, options.every if options.only is None else 0, True)
+    ends, failed, apart = fuzz(
+        options.seed, cases, options.patience, options.every if options.only is None else 0, True
+    )
     show(ends, failed, apart, time.process_time() - began)
     raise SystemExit(bool(failed))
 

@@ -42,11 +42,12 @@ def command(units: str, **asked: Any) -> int:
     with quiet_library():
         territory = read_territory(request)
         graph = territory.graph
-        click.echo(f"units       {graph.n_units:,}, {graph.n_edges:,} pairs of neighbours")
         found = [*territory.findings, *graph.findings]
-        if is_stated:
-            problem = state_problem(request, territory)
+        problem = state_problem(request, territory) if is_stated else None
+        if problem is not None:
             found = [*territory.findings, *check(problem)]
+        click.echo(f"units       {graph.n_units:,}, {graph.n_edges:,} pairs of neighbours")
+        if problem is not None:
             _show_limits(problem)
     errors = [f for f in found if f.severity == "error"]
     show_findings("findings", sorted(found, key=lambda f: ("error", "warning", "info").index(f.severity)))

@@ -47,6 +47,13 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     gridopt.errors.InputError: cannot write no-such-folder/plan.gpkg: ... Create the folder, or choose another one.
     """
     target = Path(path)
+    try:
+        os.stat(target)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise _unwritable(target, f"there can be no such file ({why})", "Choose another name.") from error
     folder = target.parent
     if target.is_dir():
         _refuse(target, "it is a folder", "Give the name of a file in it.")

@@ -32,9 +32,13 @@ def is_gerrychain(path: str | os.PathLike[str]) -> bool:
     False
     """
     file = Path(path)
-    if file.suffix.lower() != ".json" or not file.is_file():
+    if file.suffix.lower() != ".json":
         return False
-    head = file.read_bytes()[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")
+    try:
+        with open(file, "rb") as opened:
+            head = opened.read(HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
+    except (OSError, ValueError):
+        return False
     keys = (b'"directed"', b'"multigraph"', b'"nodes"', b'"adjacency"')
     return head.startswith(b"{") and b"FeatureCollection" not in head and any(key in head for key in keys)
 

@@ -70,22 +70,27 @@ def existing_file(path: str | os.PathLike[str], what: str) -> Path:
         If it does not exist (the nearest names of its folder are offered) or is a folder.
     """
     file = Path(path)
-    if file.is_file():
-        return file
-    if file.is_dir():
-        cure = "Name a file in it."
-        why = "is a folder"
-    elif not file.parent.is_dir():
-        why = f"does not exist: there is no folder {file.parent}"
-        cure = "Correct the path."
-    else:
-        why = "does not exist"
-        names = sorted(p.name for p in file.parent.iterdir() if p.is_file() and not p.name.startswith("."))
-        same = [n for n in names if Path(n).suffix == file.suffix]
-        cure = nearest_names(file.name, same or names) if names else f"The folder {file.parent} holds no files."
+    try:
+        if file.is_file():
+            return file
+        why, cure = _why_not(file)
+    except OSError as error:
+        why, cure = f"cannot be looked for ({error.strerror})", "Correct the path, or its permissions."
     raise InputError(
         f"{what} file {file} {why}. {cure}", [Finding("file-missing", "error", (str(file),), None, None, cure)]
     )
+
+
+def _why_not(file: Path) -> tuple[str, str]:
+    """Why a path is no file, and what to do."""
+    if file.is_dir():
+        return "is a folder", "Name a file in it."
+    if not file.parent.is_dir():
+        return f"does not exist: there is no folder {file.parent}", "Correct the path."
+    names = sorted(p.name for p in file.parent.iterdir() if p.is_file() and not p.name.startswith("."))
+    same = [n for n in names if Path(n).suffix == file.suffix]
+    cure = nearest_names(file.name, same or names) if names else f"The folder {file.parent} holds no files."
+    return "does not exist", cure
 
 
 def read_table(
