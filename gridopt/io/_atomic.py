@@ -99,9 +99,9 @@ def check_no_input(outputs: Iterable[str | os.PathLike[str]], inputs: Iterable[s
     Traceback (most recent call last):
     gridopt.errors.InputError: cannot write .../streets.gpkg: it is an input... Choose another name for the output.
     """
-    read = [source for source in map(Path, inputs) if source.exists()]
+    read = [Path(source) for source in inputs if os.path.exists(source)]
     for target in map(Path, outputs):
-        same = next((s for s in read if target.exists() and target.samefile(s)), None)
+        same = next((s for s in read if os.path.exists(target) and target.samefile(s)), None)
         if same is not None:
             also = "" if str(same) == str(target) else f", {same},"
             _refuse(target, f"it is an input{also} and would be lost", "Choose another name for the output.")

@@ -274,6 +274,7 @@ def need_columns(table: pd.DataFrame, columns: Sequence[str], what: str, name: s
 def _read_vector(path: Path, layer: str | None, what: str) -> pd.DataFrame:
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
+    from shapely.errors import ShapelyError
 
     is_shapefile = path.suffix.lower() == ".shp"
     if is_shapefile:
@@ -292,7 +293,7 @@ def _read_vector(path: Path, layer: str | None, what: str) -> pd.DataFrame:
         if is_shapefile:
             return _with_text(path, pyogrio.read_dataframe(path, layer=chosen, encoding=BYTES))
         return pyogrio.read_dataframe(path, layer=chosen)
-    except (DataSourceError, DataLayerError, OSError, ValueError, RuntimeError) as error:
+    except (DataSourceError, DataLayerError, OSError, ValueError, RuntimeError, ShapelyError) as error:
         unreadable(path, what, error)
 
 
@@ -373,13 +374,14 @@ def _read_parquet(path: Path, what: str) -> pd.DataFrame:
         cure = "Install pyarrow, or convert it to GeoPackage."
         raise InputError(f"{what} file {path} is Parquet, and pyarrow is not installed. {cure}") from error
     import geopandas as gpd
+    from shapely.errors import ShapelyError
 
     try:
         if b"geo" in (parquet.read_schema(path).metadata or {}):
             table: pd.DataFrame = gpd.read_parquet(path)
         else:
             table = pd.read_parquet(path)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ShapelyError) as error:
         unreadable(path, what, error)
     named = [n for n in table.index.names if n is not None]
     return table.reset_index() if named else table.reset_index(drop=True)
