@@ -20,6 +20,7 @@ from gridopt.io._atomic import check_no_input, check_writable, replacing, sha256
 from gridopt.io._edits import edits_elsewhere, need_layers
 from gridopt.io._layers import adjacency_table, findings_table, fit_columns, problem_table, write_layers
 from gridopt.io._stored import digest, document_of, graph_from, ids_of, problem_from
+from gridopt.io.qgis import Style, write_styles
 from gridopt.io.tables import existing_file, need_columns, read_table, split_layer
 from gridopt.model.plan import Plan
 from gridopt.model.problem import Problem
@@ -109,6 +110,7 @@ def write_plan(
     inputs: Mapping[str, str | os.PathLike[str]] | None = None,
     findings: Sequence[Finding] = (),
     metrics: Mapping[str, Any] | None = None,
+    styles: Sequence[Style] = (),
 ) -> tuple[Path, Path, Path]:
     """
     Write the files of a plan: all appear, or the old ones stay.
@@ -129,6 +131,8 @@ def write_plan(
         What else is to be kept in the layer ``findings``, besides those of the problem and the result.
     metrics : mapping, optional
         Figures of the plan, for ``plan.json``.
+    styles : sequence of Style
+        How its layers look in QGIS.
 
     Returns
     -------
@@ -183,6 +187,8 @@ def write_plan(
     document["digests"] = _digests(plan)
     with replacing(gpkg, csv, target) as (new_gpkg, new_csv, new_target):
         write_layers(new_gpkg, layers)
+        if styles:
+            write_styles(new_gpkg, styles)
         _write_assignment(new_csv, plan)
         document["files"] = {gpkg.name: sha256_of(new_gpkg), csv.name: sha256_of(new_csv)}
         _write_json(new_target, document)

@@ -17,6 +17,7 @@ from gridopt.rules.verify import verify
 from gridopt.viz.map import plan_of
 from gridopt.workflow.borders import borders
 from gridopt.workflow.grids import to_grids
+from gridopt.workflow.styles import plan_styles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +85,7 @@ def save_plan(
         inputs=inputs,
         findings=findings,
         metrics=plan_metrics(plan),
+        styles=plan_styles(plan) if shaped else (),
     )
 
 
