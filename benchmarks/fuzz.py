@@ -171,7 +171,8 @@ def files(folder: Path) -> dict[str, bytes]:
 @contextlib.contextmanager
 def bases(seed: int, count: int) -> Iterator[list[Path]]:
     """Folders of sound inputs, with a plan of them."""
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory if os.access(memory, os.W_OK) else None) as temporary:
         made = []
         for i in range(count):
             folder = Path(temporary) / f"base{i}"
@@ -194,6 +195,9 @@ def fuzz(
     failed: list[str] = []
     apart = 0
     began = time.monotonic()
+    import pyogrio
+
+    pyogrio.set_gdal_config_options({"OGR_SQLITE_SYNCHRONOUS": "OFF"})  # nobody needs these files after a crash
     with warnings.catch_warnings(), bases(seed, min(BASES, max(2, len(cases) // 50))) as made:
         warnings.simplefilter("ignore")
         for number in cases:
