@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-COMMANDS = ("demo", "blocks", "count", "solve", "check", "verify")
+COMMANDS = ("demo", "blocks", "count", "solve", "check", "verify", "export")
 """In the order of use; each is the function `command` of the module of its name."""
 
 LONGEST_WORD, HEAD = 300, 60

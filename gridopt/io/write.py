@@ -44,7 +44,7 @@ def check_suffix(path: str | os.PathLike[str], what: str = "units", suffixes: tu
     target = Path(path)
     suffix = suffix_of(target)
     if suffix not in suffixes:
-        cure = f"Use {', '.join(suffixes[:-1])} or {suffixes[-1]}."
+        cure = f"Use {' or '.join(filter(None, (', '.join(suffixes[:-1]), suffixes[-1])))}."
         finding = Finding("output-suffix", "error", (str(target),), suffix, ", ".join(suffixes), cure)
         raise InputError(f"{what} are not written to {str(target)!r}. {cure}", [finding])
     needs = {".xlsx": ("openpyxl", "excel"), ".parquet": ("pyarrow", "parquet")}.get(suffix)
@@ -111,6 +111,12 @@ def write_workbook(path: str | os.PathLike[str], sheets: Mapping[str, pd.DataFra
     ------
     InputError
         If a table has more rows than a sheet, or the file cannot be written.
+
+    Examples
+    --------
+    >>> write_workbook("units.csv", {})
+    Traceback (most recent call last):
+    gridopt.errors.InputError: workbooks are not written to 'units.csv'. Use .xlsx.
     """
     target = check_suffix(path, "workbooks", (".xlsx",))
     with replacing(target) as (temporary,):

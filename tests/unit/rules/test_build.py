@@ -402,3 +402,9 @@ def test_grids_in_force_stay_where_most_of_their_units_are(parents):
     assert go.verify(problem, before) == []
     assert result.plan.labels.tolist() == before
     assert result.cost == 2
+
+
+def test_a_band_beyond_all_floating_point_is_refused():
+    """1e400 is a number, exact, and no load."""
+    with pytest.raises(go.InputError, match="reaches over 1e300 work units"):
+        go.build_problem(path(6), [1] * 6, band=("1", "1e400"))
