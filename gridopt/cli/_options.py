@@ -257,6 +257,9 @@ def _read_shapes(request: Request) -> Territory:
     barriers = read_layer(request.barriers, what="barriers", shapes=("line", "polygon")) if request.barriers else None
     crossings = read_layer(request.crossings, what="crossings", shapes=("point", "line")) if request.crossings else None
     links = _link_ids(read_table(request.links, what="links", as_text=True), units.index) if request.links else None
+    told = [
+        f for layer in (units, streets, barriers, crossings) for f in getattr(layer, "attrs", {}).get("findings", ())
+    ]
     more: dict[str, Any] = {}
     if request.street_tolerance is not None:
         more["street_tolerance"] = request.street_tolerance
@@ -271,7 +274,7 @@ def _read_shapes(request: Request) -> Territory:
         **more,
     )
     workload = units[list(request.workload)]
-    return Territory(graph, workload, units, request.inputs(), tuple(said), streets, barriers)
+    return Territory(graph, workload, units, request.inputs(), (*told, *said), streets, barriers)
 
 
 def _link_ids(links: pd.DataFrame, units: pd.Index) -> pd.DataFrame:

@@ -67,7 +67,8 @@ def command(
             layers["barriers"] = read_layer(barriers, what="barriers", shapes=("line", "polygon"))
         more: dict[str, Any] = {} if min_area is None else {"min_area": min_area}
         units = build_blocks(**layers, class_column=class_column, **more)
-        found = list(units.attrs.get("findings", ()))
+        found = [f for layer in layers.values() for f in layer.attrs.get("findings", ())]
+        found += units.attrs.get("findings", ())
         counted = count(units, wish) if wish.objects or wish.spread else None
         if counted is not None:
             found += counted.findings

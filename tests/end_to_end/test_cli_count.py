@@ -140,3 +140,34 @@ def test_senseless_requests_leave_no_file(run: Run, args: tuple[str, ...], says:
     assert says in ended.err
     assert ended.err.count("\n") == 1
     assert contents(Path()) == before
+
+
+def test_a_guessed_encoding_is_said_by_every_command(run: Run) -> None:
+    """A shapefile in GBK without .cpg: names are right in the plan, and the guess is among the findings."""
+    units = town().assign(名称=[f"第{i}网格" for i in range(1, 17)])
+    units.to_file("网格.shp", encoding="gbk")
+    Path("网格.cpg").unlink()
+    shops().to_file("shops.gpkg")
+    ended = run("count", "网格.shp", "--id", "名称", "--objects", "shops=shops.gpkg", "--out", "u.gpkg")
+    assert ended.code == 0, ended.err
+    assert "encoding-guessed" in ended.out
+    assert figures("shops") == {"第1网格": 4}
+    ended = run(
+        "solve",
+        "网格.shp",
+        "--id",
+        "名称",
+        "--workload",
+        "persons",
+        "--grids",
+        4,
+        *BRIEF,
+        "--tolerance",
+        "0.2",
+        "--out",
+        "p.gpkg",
+    )
+    assert ended.code == 0, ended.err
+    assert "encoding-guessed" in ended.out
+    assert gpd.read_file("p.gpkg", layer="units")["unit"].tolist()[0] == "第1网格"
+    assert run("verify", "p.gpkg").code == 0
