@@ -86,7 +86,7 @@ def read_gerrychain(path: str | os.PathLike[str], *, id_column: str | None = Non
     file = existing_file(path, "units")
     try:
         dual = nx.adjacency_graph(json.loads(file.read_text(encoding="utf-8-sig")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, nx.NetworkXError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, nx.NetworkXError) as error:
         raise _refuse(file, f"{type(error).__name__}: {error}") from error
     if not len(dual):
         raise _refuse(file, "it has no nodes")

@@ -60,6 +60,8 @@ def test_ids_may_come_from_a_column(tmp_path: Path) -> None:
         '{"directed": false, "nodes": []',
         '{"nodes": [], "adjacency": []}',
         '{"nodes": [1], "adjacency": [[2]]}',
+        '{"directed": false, "multigraph": false, "nodes": [{"id": 0}], "adjacency": [[], [{"id": 0}]]}',
+        '{"nodes": ' + "[" * 100_000,
     ],
 )
 def test_what_is_no_graph_is_refused(tmp_path: Path, text: str) -> None:
