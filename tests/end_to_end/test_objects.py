@@ -66,7 +66,7 @@ def test_chicago_tracts_bring_persons_to_beats(real_data):
 
 
 def test_porto_alegre_hexagons_bring_people_to_blocks(real_data):
-    """1,227 centres of hexagons: as points, people crowd into blocks that hold one; as cells, each block has a share."""
+    """1,227 centres of hexagons: people crowd into few blocks as points, and spread over all as cells."""
     streets = gpd.read_file(real_data("porto_alegre/porto_alegre.gpkg"), layer="highways").to_crs("EPSG:32722")
     blocks = build_blocks(gpd.GeoSeries([streets.union_all().convex_hull], crs=streets.crs), streets)
     table = pd.read_csv(real_data("porto_alegre/hexgrid.csv.gz"), index_col="id")
