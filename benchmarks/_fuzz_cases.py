@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
-import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -223,10 +223,7 @@ def spoil_file(path: Path, rng: Generator, held: list[Any]) -> str:
         if way == "folder":
             path.mkdir()
     elif way == "lock" and path.suffix == ".gpkg" and not held:
-        with contextlib.suppress(sqlite3.Error):
-            lock = sqlite3.connect(path, isolation_level=None)
-            held.append(lock)
-            lock.execute("BEGIN EXCLUSIVE")
+        held.append(_Lock(path))
     elif way == "text":
         path.write_bytes(spoil_text(raw.decode("latin-1"), rng).encode("latin-1", errors="replace"))
     else:
@@ -241,6 +238,30 @@ def spoil_file(path: Path, rng: Generator, held: list[Any]) -> str:
             }[way]()
         )
     return f"{path.name}: {way}"
+
+
+class _Lock:
+    """A database locked by another process, until it is closed; nothing where the file is none any more."""
+
+    PROGRAM = """
+import sqlite3, sys
+try:
+    base = sqlite3.connect(sys.argv[1], isolation_level=None)
+    base.execute("BEGIN EXCLUSIVE")
+except sqlite3.Error:
+    pass
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+    def __init__(self, path: Path) -> None:
+        command = [sys.executable, "-S", "-c", self.PROGRAM, str(path)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if self._process.stdout is not None:
+            self._process.stdout.readline()
+
+    def close(self) -> None:
+        self._process.communicate()
 
 
 def spoil_text(text: str, rng: Generator) -> str:

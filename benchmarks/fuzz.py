@@ -187,6 +187,19 @@ def bases(seed: int, count: int) -> Iterator[list[Path]]:
         yield made
 
 
+@contextlib.contextmanager
+def _quick_files() -> Iterator[None]:
+    """Write without waiting for the disk, for nobody needs these files after a crash, and do not wait for locks."""
+    import pyogrio
+
+    options = {"OGR_SQLITE_SYNCHRONOUS": "OFF", "SQLITE_BUSY_TIMEOUT": "50"}
+    pyogrio.set_gdal_config_options(options)
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options(dict.fromkeys(options))
+
+
 def fuzz(
     seed: int, cases: range, patience: float = PATIENCE, every: int = 0, talk: bool = False
 ) -> tuple[collections.Counter[tuple[str, int | None]], list[str], int]:
@@ -195,10 +208,7 @@ def fuzz(
     failed: list[str] = []
     apart = 0
     began = time.monotonic()
-    import pyogrio
-
-    pyogrio.set_gdal_config_options({"OGR_SQLITE_SYNCHRONOUS": "OFF"})  # nobody needs these files after a crash
-    with warnings.catch_warnings(), bases(seed, min(BASES, max(2, len(cases) // 50))) as made:
+    with _quick_files(), warnings.catch_warnings(), bases(seed, min(BASES, max(2, len(cases) // 50))) as made:
         warnings.simplefilter("ignore")
         for number in cases:
             rng = np.random.default_rng([seed, 1000 + number])

@@ -72,7 +72,8 @@ def place(table: pd.DataFrame, *, x: str | None = None, y: str | None = None, cr
     if len(table) and not known.any():
         raise InputError(
             f"none of the {len(table)} rows has two numbers in {east!r} and {north!r} "
-            f"(first: {table[east].iloc[0]!r}, {table[north].iloc[0]!r}). Name the columns of coordinates{HOW}. "
+            f"(first: {str(table[east].iloc[0])!r}, {str(table[north].iloc[0])!r}). "
+            f"Name the columns of coordinates{HOW}. "
             f"{nearest_names(str(east), table.columns)}"
         )
     findings = []
