@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import permutations, product
 from typing import Any
 
@@ -299,8 +300,9 @@ def _keeps_locks(problem: Any, labels: Sequence[int]) -> bool:
 
 
 def broken_pairs(problem: Any, labels: Sequence[int]) -> int:
-    """How many pairs that must lie apart share a grid."""
-    return sum(labels[int(u)] == labels[int(v)] for u, v in problem.apart)
+    """How many pairs that must lie apart share a grid; pairs between the same two compounds are one."""
+    own = [("unit", u) if int(c) < 0 else ("compound", int(c)) for u, c in enumerate(problem.together)]
+    return len({frozenset((own[int(u)], own[int(v)])) for u, v in problem.apart if labels[int(u)] == labels[int(v)]})
 
 
 def rows_of(problem: Any, labels: Sequence[int]) -> list[int]:
@@ -326,11 +328,9 @@ def problem_violation(problem: Any, labels: Sequence[int]) -> int:
 
 
 def problem_cost(problem: Any, labels: Sequence[int]) -> int:
-    """The weighted sum of terms, from their definitions. Inertia is refused."""
+    """The weighted sum of terms, from their definitions."""
     weight = dict(problem.objective)
-    if weight.get("inertia"):
-        raise ValueError("the oracle knows no inertia")
-    cost = 0
+    cost = weight["inertia"] * problem_inertia(problem, labels) if weight.get("inertia") else 0
     for e, (u, v) in enumerate(problem.graph.edges):
         if labels[int(u)] != labels[int(v)]:
             cost += weight.get("cut", 0) * int(problem.graph.cost[e])
@@ -348,6 +348,24 @@ def problem_cost(problem: Any, labels: Sequence[int]) -> int:
         bound = [g for g in range(problem.n_grids) if not exempt[rows[g]]]
         cost += weight["imbalance"] * imbalance_of([loads[g] for g in bound], [target[rows[g]] for g in bound])
     return cost
+
+
+def problem_inertia(problem: Any, labels: Sequence[int]) -> int:
+    """Sum over grids of ``sum w d^2`` to the mean centre, in fractions, each rounded up to a whole number."""
+    total = 0
+    for g in range(problem.n_grids):
+        units = [u for u in range(problem.n_units) if labels[u] == g]
+        mass = {u: int(problem.workload[u][0]) for u in units}
+        whole = sum(mass.values())
+        if not whole:
+            continue
+        spread = Fraction(0)
+        for axis in (0, 1):
+            at = {u: round(float(problem.graph.xy[u][axis])) for u in units}
+            middle = Fraction(sum(mass[u] * at[u] for u in units), whole)
+            spread += sum(mass[u] * (at[u] - middle) ** 2 for u in units)
+        total += -(-spread.numerator // spread.denominator)
+    return total
 
 
 def is_sound(problem: Any, labels: Sequence[int]) -> bool:

@@ -40,14 +40,16 @@ def graphs(draw: st.DrawFn, min_units: int = 2, max_units: int = 8, connected: b
 def locks(draw: st.DrawFn, ids: list[str], k: int) -> Any:
     """A few locks over units, perhaps contradictory."""
     group = st.lists(st.sampled_from(ids), min_size=2, max_size=3, unique=True)
-    kinds = draw(st.lists(st.sampled_from(["together", "apart", "fixed", "dedicated"]), max_size=2))
-    given: dict[str, Any] = {"together": [], "apart": [], "dedicated": [], "fixed": {}}
+    kinds = draw(st.lists(st.sampled_from(["together", "apart", "fixed", "dedicated", "frozen"]), max_size=2))
+    given: dict[str, Any] = {"together": [], "apart": [], "dedicated": [], "fixed": {}, "frozen": {}}
     for kind in kinds:
         if kind == "fixed":
             for unit in draw(group):
                 given["fixed"][unit] = draw(st.integers(0, k - 1))
         elif kind == "dedicated":
             given["dedicated"].append([draw(st.sampled_from(ids))])
+        elif kind == "frozen":
+            given["frozen"][draw(st.integers(0, k - 1))] = draw(st.lists(st.sampled_from(ids), min_size=1, max_size=2))
         else:
             given[kind].append(draw(group))
     return go.Locks(**given)

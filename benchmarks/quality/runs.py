@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "Run", "carry_out", "repair_seconds"]
 
 COLUMNS = (
-    *("instance", "digest", "n_units", "n_edges", "n_grids", "n_regions", "n_exempt"),
+    *("instance", "digest", "n_units", "n_edges", "n_grids", "n_regions", "n_exempt", "tolerance"),
     *("solver", "view", "version", "settings", "seed", "seconds", "steps", "workers", "status"),
     *("cut", "parts", "pieces", "over", "under", "violation_over", "violation", "sound"),
     *("runs", "runs_sound", "median_cut", "least_cut", "wall_s", "cpu_s", "compile_s", "peak_mb"),
@@ -114,6 +114,7 @@ def carry_out(run: Run, problem: Problem, folder: Path) -> Iterator[tuple[dict[s
     }
     labels, facts = _in_child(task, folder)
     base = {**case.facts(), **{name: getattr(run, name) for name in ("instance", "solver", "seed", "seconds", "steps")}}
+    base["tolerance"] = problem.parameters.get("tolerance", "")
     base["workers"] = run.workers if run.solver == "gridopt" else 1
     if not labels:
         yield {**base, "view": "none", "sound": False, **facts}, None

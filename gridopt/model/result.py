@@ -38,7 +38,9 @@ class Status(StrEnum):
 
 class Step(NamedTuple):
     """
-    One improvement of the best plan: when it came, what it cost, what is proved.
+    One improvement of the best plan: when it came, what it cost, by how much it missed limits, what is proved.
+
+    ``violation`` is in millionths of the targets, and a million for each pair that should be apart and is not.
 
     Examples
     --------
@@ -78,7 +80,8 @@ class Result:
     imbalance : float or None
         Largest ``abs(load / target - 1)`` over attributes and grids of the plan that are not exempt.
     imbalance_bound : float or None
-        No plan at all, within its limits or not, has a smaller imbalance; None where nothing was looked for.
+        No plan that keeps the locks, within its limits or not, has a smaller imbalance; where `plan` breaks a pair that
+        should be apart, none that keeps the other locks has. None where nothing was looked for.
     trace : tuple of Step
         How the best plan improved.
     exceptions : tuple of Finding

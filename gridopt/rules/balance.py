@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
@@ -21,6 +22,8 @@ ROUNDING = 2.0**-48
 """Taken off, so that the imbalance of a plan, a float, is never below its bound."""
 MOST_UNITS, HALVINGS = 2_000, 7
 """Units up to which certificates are tried on narrower limits, and how often."""
+SECONDS_PER_UNIT = 2e-5
+"""What certificates take at least for each unit: where less is left they are not tried."""
 
 
 def imbalance(plan: Plan) -> float | None:
@@ -41,9 +44,10 @@ def imbalance(plan: Plan) -> float | None:
     return float(np.abs(plan.loads[rows] / np.maximum(problem.target[rows], 1e-300) - 1).max())
 
 
-def least_imbalance(problem: Problem, thorough: bool = True) -> float:
+def least_imbalance(problem: Problem, thorough: bool = True, seconds: float | None = None) -> float:
     """
-    Bound the imbalance of every plan from below: no plan of these regions and numbers of grids comes nearer.
+    Bound the imbalance of every plan that keeps the locks from below: none of these regions and numbers of grids comes
+    nearer, within its limits or not.
 
     The largest of these, over regions and attributes, the target being the same for all grids of a region: the
     heaviest units against the target (``j + 1`` of the ``j k + 1`` heaviest share a grid); the mean load, which some
@@ -56,6 +60,8 @@ def least_imbalance(problem: Problem, thorough: bool = True) -> float:
     problem : Problem
     thorough : bool
         Whether to try certificates, which takes about eight times as long as `check`.
+    seconds : float, optional
+        Wall time for certificates; those that would take longer are left out.
 
     Returns
     -------
@@ -78,7 +84,7 @@ def least_imbalance(problem: Problem, thorough: bool = True) -> float:
             if targets.min() > 0:
                 least = max(least, _of_loads(view.load[clusters, a], targets, len(regions) <= MOST_REGIONS))
     if thorough and problem.n_units <= MOST_UNITS and len(regions) <= MOST_REGIONS:
-        least = max(least, _of_certificates(problem, least))
+        least = max(least, _of_certificates(problem, least, seconds))
     return max(0.0, float(least) - ROUNDING)
 
 
@@ -112,8 +118,11 @@ def _around(work: NDArray[np.int64], mean: Fraction, sums: bool) -> tuple[int, i
     return (above, above) if above == mean else (below, above)
 
 
-def _of_certificates(problem: Problem, least: Fraction) -> Fraction:
+def _of_certificates(problem: Problem, least: Fraction, seconds: float | None) -> Fraction:
     """Widest limits, above `least` and within those of the problem, that a certificate refutes."""
+    if seconds is not None and seconds <= SECONDS_PER_UNIT * problem.n_units:
+        return least
+    began = time.perf_counter()
     rows = np.flatnonzero(~problem.nesting.exempt)
     target = problem.target[rows]
     if not len(rows) or target.min() <= 0 or _is_refuted(problem, rows, None):
@@ -123,7 +132,8 @@ def _of_certificates(problem: Problem, least: Fraction) -> Fraction:
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         middle = Fraction(round(middle * 4096), 4096)
-        if not low < middle < high:
+        spent = time.perf_counter() - began
+        if not low < middle < high or (seconds is not None and 2 * spent > seconds):
             break
         low, high = (middle, high) if _is_refuted(problem, rows, middle) else (low, middle)
     return low

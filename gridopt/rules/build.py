@@ -166,7 +166,8 @@ def build_problem(
         parameters=_plain_parameters(asked),
     )
     refuse_too_costly(problem)
-    return replace(problem, findings=(*graph.findings, *_tell(problem)))
+    told = [*_tell(problem), *_tell_widened(problem, demand)]
+    return replace(problem, findings=(*graph.findings, *told))
 
 
 def _link_islands(graph: Graph, parent: NDArray[np.int64]) -> Graph:
@@ -286,6 +287,36 @@ def _tell(problem: Problem) -> list[Finding]:
         if size != 1:
             cure = "Loads are multiples of the resolution."
             told.append(Finding("rounded", "info", (name,), None, float(size), cure))
+    return told
+
+
+def _tell_widened(problem: Problem, demand: Demand) -> list[Finding]:
+    """Tolerances narrower than one work unit: limits are then the whole numbers on either side of the target."""
+    rows = np.flatnonzero(~problem.nesting.exempt)
+    if demand.tolerance is None or not len(rows):
+        return []
+    target = problem.target[rows]
+    if demand.scope == "global":
+        inside = ~problem.nesting.region_exempt[problem.nesting.region]
+        target = np.tile(problem.workload[inside].sum(axis=0) / len(rows), (len(rows), 1))
+    share = np.array([float(t) for t in demand.tolerance])
+    slack = 1e-9 * np.maximum(1.0, target)
+    wide = problem.lo[rows] < (1 - share) * target - slack
+    wide |= problem.hi[rows] > (1 + share) * target + slack
+    told = []
+    for a in np.flatnonzero(wide.any(axis=0)).tolist():
+        least = int(np.where(wide[:, a], target[:, a], np.inf).argmin())
+        low, high = (problem.in_user_units(int(side[rows[least], a]), a) for side in (problem.lo, problem.hi))
+        size = problem.resolution[a]
+        cure = (
+            f"{share[a]:.3g} of a target of {target[least, a] * float(size):.6g} is less than one work unit "
+            f"({float(size):g}): limits are the whole numbers of them beside it, {low} and {high}, for "
+            f"{int(wide[:, a].sum())} grids. Give a finer resolution=, or a wider tolerance=."
+        )
+        limit = float(
+            max(problem.hi[rows[least], a] / target[least, a] - 1, 1 - problem.lo[rows[least], a] / target[least, a])
+        )
+        told.append(Finding("tolerance-widened", "info", (problem.attributes[a],), float(share[a]), limit, cure))
     return told
 
 

@@ -106,8 +106,8 @@ def _hemmed_in(view: View, edges: NDArray[np.int64]) -> Iterator[tuple[int, Find
         limit = int(fewest[r] if short else greatest[r])
         cure = (
             f"Limits and locks part this piece into {sets[r]} sets that share no grid (beginning with these units), "
-            f"for {'at least' if short else 'at most'} {limit} grids in all: ask for so many here, widen the limits, "
-            "or release locks."
+            f"{'which need at least' if short else 'which fill at most'} {limit} {_grids(limit)} in all: ask for "
+            f"{limit} here, widen the limits, or release locks."
         )
         yield r, Finding("hemmed-in", view.by_limits, some, int(k[r]), limit, cure)
 
@@ -128,15 +128,19 @@ def _about_set(
     edges = view.edges
     beside = np.unique(edges[inside[edges[:, ::-1]] & ~inside[edges]])
     others = name_ids(view.ids(view.first[beside]), shown=3)
+    much = f"too much for {most} {_grids(most)} and not enough for one more" if most else "not enough for a grid"
     cure = (
         f"These units can share grids only with one another (what lies beside them, {others}, is locked elsewhere or "
-        f"too heavy together with them), and no number of grids fits their load: it takes at least {least}, and fills "
-        f"at most {most}. Widen the limits, release locks, or declare a link."
+        f"too heavy together with them), and their load is {much}. Widen the limits, release locks, or declare a link."
     )
     limit = f"{view.user(lo[a], a)} to {view.user(hi[a], a)}"
     return Finding(
         "hemmed-in", view.by_limits, view.ids(view.members(np.flatnonzero(inside))), view.user(load[a], a), limit, cure
     )
+
+
+def _grids(count: int) -> str:
+    return "grid" if count == 1 else "grids"
 
 
 # ---- what hangs on one cluster ------------------------------------------------------------------------------------

@@ -60,7 +60,6 @@ class Regions:
     hi: list[list[int]] = field(default_factory=list)
     target: list[list[float]] = field(default_factory=list)
     frozen_grid: list[int] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
 
 
 def build_regions(
@@ -227,11 +226,13 @@ class _Work:
         if isinstance(self.demand.n_grids, list):
             for p, k in enumerate(self.demand.n_grids):
                 mine = regular[self.piece_parent[regular] == p]
-                self._apportion(k - self._exempt_in(p), mine, least, most, f"pieces of parent {self._name(p)}")
+                taken = self._exempt_in(p)
+                self._apportion(k - taken, mine, least, most, f"pieces of parent {self._name(p)}", taken)
         elif self.n_parents == 1:
             n_grids = self.demand.n_grids
-            total = sum(least.values()) if n_grids is None else int(n_grids) - self._exempt_in(0)
-            self._apportion(total, regular, least, most, "pieces")
+            taken = self._exempt_in(0)
+            total = sum(least.values()) if n_grids is None else int(n_grids) - taken
+            self._apportion(total, regular, least, most, "pieces", taken)
         else:
             self._share_among_parents(regular, least, most)
         self._set_limits()
@@ -287,8 +288,9 @@ class _Work:
         return [limits_around(w, k, t) for w, t in zip(total.tolist(), demand.tolerance)]
 
     def _apportion(
-        self, k: int, pieces: NDArray[np.int64], least: dict[int, int], most: dict[int, int], what: str
+        self, k: int, pieces: NDArray[np.int64], least: dict[int, int], most: dict[int, int], what: str, taken: int = 0
     ) -> None:
+        """Share `k` grids out among pieces; `taken` more belong to units and pieces that stand alone."""
         if not len(pieces) and k == 0:
             return
         if len(pieces) == 1 and 1 <= k <= int(self.n_nodes[pieces[0]]):
@@ -300,21 +302,24 @@ class _Work:
         if sum(high) < k:
             high = [int(self.n_nodes[i]) for i in pieces]
         if not len(pieces) <= k <= sum(high):
-            raise self._too_few_or_many(k, pieces, sum(high), what)
+            raise self._too_few_or_many(k, pieces, sum(high), what, taken)
         self.grids[pieces] = apportion(k, self._shares(pieces), low, high, what)
 
-    def _too_few_or_many(self, k: int, pieces: NDArray[np.int64], most: int, what: str) -> InputError:
-        alone = len(self.alone_reason) + int(self.light.sum())
+    def _too_few_or_many(self, k: int, pieces: NDArray[np.int64], most: int, what: str, alone: int) -> InputError:
         taken = f" ({alone} of them for units that stand alone)" if alone else ""
         if k > most:
             cure = f"No grid is empty: ask for at most {most + alone}{taken}."
         else:
             cure = f'Ask for at least {len(pieces) + alone}{taken}, or join them with links= or islands="link".'
         some = [int(np.flatnonzero(self.piece == i)[0]) for i in pieces[:5]]
-        finding = Finding("too-few-or-many-grids", "error", tuple(self.graph.ids[some].tolist()), k, most, cure)
+        limit = most + alone if k > most else len(pieces) + alone
+        finding = Finding(
+            "too-few-or-many-grids", "error", tuple(self.graph.ids[some].tolist()), k + alone, limit, cure
+        )
+        beside = f" beside {alone} that stand alone" if alone else ""
         return InputError(
-            f"{k} grids for {len(pieces)} {what} of {most} units in all (with units {name_ids(self.graph.ids[some])}). "
-            f"{cure}",
+            f"{k + alone} grids for {len(pieces)} {what}{beside}, of {most} units in all (with units "
+            f"{name_ids(self.graph.ids[some])}). {cure}",
             [finding],
         )
 

@@ -17,6 +17,7 @@ from gridopt.solvers.decompose.regions import Regions
 from gridopt.solvers.outright import HELD_BACK, PROOF_SHARE, Known, RegionOutcome, solve_outright
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.pieces import Effort, Outcome, solve_piece
+from gridopt.solvers.proofs import NO_TIME, Prover
 from gridopt.solvers.refine.annealing import Best
 from gridopt.solvers.stages import OnProgress, Progress
 
@@ -26,6 +27,9 @@ LEAST_PROOF_SECONDS, PROVABLE_NODES = 0.8, 80
 """Regions that stay outside their limits are handed to the exact solver if they are small and so much time is left."""
 BROKEN_EFFORT, MOST_BROKEN = 2.0, 20
 """Where the budget is in steps: deterministic seconds for each such region, and how many of them are handed over."""
+STEPS_OF_EFFORT, LEAST_EFFORT = 300_000, 0.01
+"""Nor may these regions together take more than a deterministic second for so many steps of the budget; regions that
+would get less than the second number are not handed over."""
 SECONDS_AFTER_STOP = 1.5
 """Seconds a stopped search may still take to bring its plan within limits."""
 RETRIES, LEAST_RETRY_SECONDS, MOST_POLISHED = 3, 0.01, 500
@@ -37,9 +41,12 @@ LISTED = "No plan exists: proved by listing every part it could have."
 MOST_EXPLAINED, LONGEST_EXPLANATION = 20, 10.0
 """Where there are no more regions than this, the least violation of those without a plan is looked for, for so many
 seconds at most each; elsewhere the violation of the plan that was found has to do."""
-LEAST_SECONDS_OF_A_PROOF = 0.05
-PROOF_SECONDS, PROOF_EFFORT = 60.0, 10.0
-"""Seconds, and the solver's own deterministic seconds, for the proof of a region where the budget is in steps."""
+PROOF_EFFORT = 10.0
+"""The exact solver's own deterministic seconds for the proof of a region where the budget is in steps."""
+SMALL_SHARE = 0.2
+"""Where few nodes lie in regions small enough for a proof, they get the share of so many."""
+BETWEEN_REPORTS = 0.05
+"""Seconds between two reports of progress while proofs are looked for."""
 
 
 @dataclass
@@ -61,6 +68,9 @@ class Campaign:
     _known: dict[int, Known] = field(default_factory=dict)
     _steps: int = 0
     _solved: int = 0
+    _looked: float = 0.0
+    _hold: float = 1.0
+    _refused: dict[int, str] = field(default_factory=dict)
 
     def run(self, start: NDArray[np.int32] | None) -> dict[int, RegionOutcome]:
         """
@@ -85,9 +95,18 @@ class Campaign:
         self.seconds = self._clock.seconds()
         return self._done
 
+    def report_last(self, cost: int | None, violation: int) -> None:
+        """Tell the final state: exactly once, when the outcomes are judged."""
+        if self.on_progress is not None:
+            count = len(self.regions.searched)
+            steps = sum(o.steps for o in self._done.values())
+            self.on_progress(Progress(steps, self._clock.seconds(), cost, violation, 1.0, count, count, is_last=True))
+
     def _search(self, start: NDArray[np.int32] | None) -> None:
         sizes = self.regions.node_counts()
         self._total = max(1, int(self.regions.sizes().sum()))
+        self._prover = Prover(self.regions, self.seed, self._watch_proof)
+        self._hold = 1.0 - self._share_of_proofs()
         local = None if start is None else self.regions.all_local_labels(start)
         with ThreadPoolExecutor(self.workers, thread_name_prefix="gridopt") as pool:
             found = solve_outright(
@@ -106,13 +125,27 @@ class Campaign:
                 self._one(region, local, pool, 1)
             self._side_by_side(small, local, pool)
             self._again(pool)
+            if self.prove:
+                self._prove_all(pool)
             self._prove_broken()
             self._explain_refuted()
+            self._polish(pool)
             if self.stopped:
                 self._mend_after_stop()
 
+    def _share_of_proofs(self) -> float:
+        """Share of a budget of seconds that is kept for proofs: none where no region is small enough for one."""
+        if not self.prove or self.budget.seconds is None:
+            return 0.0
+        sizes = self.regions.node_counts()
+        seconds = PROOF_SHARE * self.budget.seconds
+        self._refused = {r: self._prover.refusal(r, seconds) for r in self.regions.searched.tolist()}
+        small = [r for r, why in self._refused.items() if not why]
+        nodes = float(sizes[small].sum()) / self._total
+        return PROOF_SHARE * max(nodes, SMALL_SHARE) if small else 0.0
+
     def _again(self, pool: Executor) -> None:
-        """Spend what was held back, and what others left, on regions that break their limits; then on all."""
+        """Spend what was held back, and what others left, on regions that break their limits."""
         if len(self.regions.searched) == 1:
             return
         for attempt in range(RETRIES):
@@ -121,9 +154,15 @@ class Campaign:
             ]
             if not broken or self._cancel.is_set():
                 break
-            self._retry_all(broken, pool, attempt, 1 / (RETRIES - attempt))
+            self._retry_all(broken, pool, attempt, self._hold / (RETRIES - attempt))
+
+    def _polish(self, pool: Executor) -> None:
+        """Spend what is left on regions that break their limits, or else on all that are not proved."""
+        if self.budget.seconds is None or (len(self.regions.searched) == 1 and not self.prove):
+            return
         rest = [r for r, o in sorted(self._done.items()) if o.status == "open" and o.labels is not None]
-        if self.budget.seconds is not None and not self.prove and len(rest) <= MOST_POLISHED:
+        rest = [r for r in rest if self._done[r].violation] or rest
+        if len(rest) <= MOST_POLISHED:
             self._retry_all(rest, pool, 1, 1.0)
 
     def _retry_all(self, regions: list[int], pool: Executor, attempt: int, part: float) -> None:
@@ -144,19 +183,70 @@ class Campaign:
         for task in tasks:
             task.result()
 
+    def _prove_all(self, pool: Executor) -> None:
+        """
+        Look for a proof of every region that is open, a few side by side; where limits are wishes, of the nearest plan.
+
+        Regions that break limits come first, then the smallest models: what these leave is shared by the others.
+        """
+        soft = self.regions.problem.soft
+        least = {
+            r: self._prover.least_seconds(r)
+            for r, o in sorted(self._done.items())
+            if o.status == "open" or (soft and o.status == "infeasible")
+        }
+        order = sorted(least, key=lambda r: (not self._done[r].violation, least[r], r))
+        effort = None if self.budget.seconds is not None else PROOF_EFFORT
+        lanes, rest = min(self.workers, len(order)), [sum(least.values())]
+
+        def prove(region: int) -> None:
+            with self._lock:
+                before = rest[0]
+                rest[0] -= least[region]
+            left = self._clock.seconds_left()
+            share = min(left, max(least[region], left * min(1.0, lanes * least[region] / before)))
+            found, finished = self._done[region], False
+            try:
+                if self._cancel.is_set():
+                    found = replace(found, unproved="the search was stopped")
+                else:
+                    found = self._prover.prove(found, share, effort, self.workers // lanes)
+                if found.unproved == NO_TIME:
+                    found = replace(found, unproved=self._refused.get(region) or NO_TIME)
+                finished = True
+            finally:
+                if not finished:  # an error, perhaps of the callback: the other proofs need not go on
+                    self._cancel.set()
+            with self._lock:
+                self._done[region] = found
+
+        list(pool.map(prove, order))
+
+    def _effort(self, count: int) -> float | None:
+        """Deterministic seconds for each of `count` regions handed over where the budget is in steps."""
+        if self.budget.seconds is not None:
+            return None
+        steps = float("inf") if self.budget.steps is None else self.budget.steps
+        return min(BROKEN_EFFORT, steps / STEPS_OF_EFFORT / max(1, count))
+
     def _prove_broken(self) -> None:
         """Hand small regions that still break their limits to the exact solver, while the budget lasts."""
-        tried = 0
-        for region, outcome in sorted(self._done.items()):
-            nodes = int(self.regions.first_node[region + 1] - self.regions.first_node[region])
-            if not outcome.violation or outcome.status != "open" or nodes > PROVABLE_NODES or self._cancel.is_set():
-                continue
-            left = None if self.budget.seconds is None else self._clock.seconds_left()
-            if tried == MOST_BROKEN if left is None else left < LEAST_PROOF_SECONDS:
+        sizes = self.regions.node_counts()
+        broken = [
+            r
+            for r, o in sorted(self._done.items())
+            if o.violation and o.status == "open" and not o.unproved and sizes[r] <= PROVABLE_NODES
+        ][:MOST_BROKEN]
+        effort = self._effort(len(broken))
+        if effort is not None and effort < LEAST_EFFORT:
+            return
+        for i, region in enumerate(broken):
+            left = self._clock.seconds_left()
+            if self._cancel.is_set() or left < LEAST_PROOF_SECONDS:
                 return
-            tried += 1
-            effort = BROKEN_EFFORT if left is None else None
-            self._done[region] = self._proved(self.regions.piece(region), outcome, Budget(left), self.workers, effort)
+            share = max(LEAST_PROOF_SECONDS, left / (len(broken) - i))
+            found = self._prover.prove(self._done[region], share, effort, self.workers)
+            self._done[region] = found if self.prove else replace(found, unproved="")
 
     def _mend_after_stop(self) -> None:
         """Spend a moment more on regions that break limits when the search is stopped: a sound plan is worth it."""
@@ -236,7 +326,7 @@ class Campaign:
                 piece, budget, self.seed + 104_729 * region, self.effort, local, pool, self._watch,
                 workers=1 if pool is None else self.workers,
             )  # fmt: skip
-            self._finish(region, piece, outcome, budget, known)
+            self._finish(region, piece, outcome, known)
             finished = True
         finally:
             if not finished:  # an error, perhaps of the callback: the other regions need not go on
@@ -254,8 +344,7 @@ class Campaign:
         seconds = None
         if self.budget.seconds is not None:
             rest = self._clock.seconds_left() - self.budget.seconds * back
-            hold = PROOF_SHARE if self.prove else 1.0
-            seconds = max(1e-3, rest * hold * min(1.0, lanes * nodes / max(1, left)))
+            seconds = max(1e-3, rest * self._hold * min(1.0, lanes * nodes / max(1, left)))
         return Budget(seconds, steps)
 
     def _watch_outright(self, steps: int, solved: int) -> bool:
@@ -289,7 +378,18 @@ class Campaign:
             self.stopped = True
             self._cancel.set()
 
-    def _finish(self, region: int, piece: Piece, outcome: Outcome, budget: Budget, known: Known) -> None:
+    def _watch_proof(self) -> bool:
+        """Report progress while proofs are looked for, some twenty times a second; say whether to stop."""
+        with self._lock:
+            now = time.perf_counter()
+            if self.on_progress is not None and not self._cancel.is_set() and now - self._looked > BETWEEN_REPORTS:
+                self._looked = now
+                one = len(self.regions.searched) == 1 and len(self._done) == 1
+                cost = next(iter(self._done.values())).cost if one else None
+                self._report(self._steps, cost, sum(o.violation for o in self._done.values()))
+        return self._cancel.is_set()
+
+    def _finish(self, region: int, piece: Piece, outcome: Outcome, known: Known) -> None:
         bounds = [simple_bound(piece)] + ([] if known.bound is None else [known.bound])
         found = RegionOutcome(
             region,
@@ -305,101 +405,22 @@ class Campaign:
         )
         if known.refuted and found.labels is not None and not found.violation:
             raise InternalError(f"region {region} was proved to have no plan, but has one.")
-        if self.prove and not known.refuted and not self._cancel.is_set():
-            workers = self.workers if len(self.regions.searched) == 1 else 1
-            found = self._proved(piece, found, budget, workers, PROOF_EFFORT if budget.seconds is None else None)
         with self._lock:
             self._steps += outcome.steps
             self._done[region] = found
 
     def _explain_refuted(self) -> None:
-        """Say of regions without a plan within limits how far these have to give way, while the budget lasts."""
-        refuted = [r for r, o in sorted(self._done.items()) if o.status == "infeasible"]
-        for region in refuted:
-            if self._done[region].reason != LISTED:
-                continue
-            outcome, text = self._done[region], ""
-            left = min(LONGEST_EXPLANATION, self._clock.seconds_left())
-            if (
-                len(self.regions.searched) <= MOST_EXPLAINED
-                and left >= LEAST_PROOF_SECONDS
-                and not self._cancel.is_set()
-            ):
-                effort = BROKEN_EFFORT if self.budget.seconds is None else None
-                text = _relaxation(self.regions.piece(region), outcome.labels, left, effort, self.seed)
-            if not text and outcome.labels is not None:
-                text = _widen(outcome.violation, " that was found")
-            self._done[region] = replace(outcome, reason=LISTED + text)
-
-    def _proved(
-        self, piece: Piece, found: RegionOutcome, budget: Budget, workers: int, effort: float | None
-    ) -> RegionOutcome:
-        """Hand the region to the exact solver; keep what it proves, and its plan where that is better."""
-        from gridopt.solvers.exact import prove_piece
-
-        if found.region in self.regions.narrowed:
-            return replace(found, reason="A compound was joined by a path, so nothing is proved.")
-        seconds = PROOF_SECONDS if budget.seconds is None else self._clock.seconds_left()
-        if seconds < LEAST_SECONDS_OF_A_PROOF or self._cancel.is_set():
-            return replace(found, reason="No time was left for a proof.")
-        began = time.perf_counter()
-        proof = prove_piece(
-            piece,
-            start=found.labels,
-            seconds=seconds,
-            workers=1 if effort else workers,
-            seed=self.seed,
-            deterministic_seconds=effort,
-        )
-        labels, violation, cost = found.labels, found.violation, found.cost
-        trace = found.trace
-        if proof.labels is not None:
-            price = price_of(piece, np.asarray(proof.labels, dtype=np.int32))
-            if labels is None or price < (violation, cost):
-                labels, (violation, cost) = np.asarray(proof.labels, dtype=np.int32), price
-                when = (trace[-1][1] if trace else 0.0) + time.perf_counter() - began
-                trace = [*trace, (found.steps, when, cost, violation)]
-        bounds = [b for b in (found.bound, proof.bound) if b is not None]
-        status = {"optimal": "optimal", "infeasible": "infeasible"}.get(proof.status, "open")
-        if status == "infeasible" and labels is not None and violation == 0:
-            raise InternalError(f"region {found.region} was proved to have no plan, but has one: {proof.reason}")
-        reason = proof.reason
-        if status == "infeasible":
-            left = seconds if budget.seconds is None else max(0.2, self._clock.seconds_left())
-            reason += _relaxation(piece, labels, left, effort, self.seed)
-        return RegionOutcome(
-            found.region,
-            labels,
-            violation,
-            cost,
-            trace,
-            found.steps,
-            found.first,
-            max(bounds) if bounds else None,
-            status,
-            reason,
-        )
-
-
-def _relaxation(piece: Piece, start: NDArray[np.int32] | None, seconds: float, effort: float | None, seed: int) -> str:
-    """Say how far the limits have to give way before some plan keeps them, as far as that is known."""
-    from gridopt.solvers.exact import least_violation
-
-    nearest = least_violation(piece, start=start, seconds=seconds / 2, seed=seed, deterministic_seconds=effort)
-    if nearest.cost is None:
-        return ""
-    return _widen(nearest.cost, "" if nearest.status == "optimal" else " that was found")
-
-
-def _widen(violation: int, found: str) -> str:
-    return f" Widen the limits: the nearest plan{found} misses them by {violation / 1e4:.4g} % of a target in all."
-
-
-def price_of(piece: Piece, labels: NDArray[np.int32]) -> tuple[int, int]:
-    """Violation and cost of labels of a piece, from scratch."""
-    from gridopt.solvers.table import Table
-
-    return Table(piece, labels).price()
+        """Find the nearest plan of regions without one within limits, while the budget lasts."""
+        refuted = [r for r, o in sorted(self._done.items()) if o.status == "infeasible" and o.reason == LISTED]
+        effort = self._effort(len(refuted))
+        for i, region in enumerate(refuted):
+            left = self._clock.seconds_left()
+            share = min(LONGEST_EXPLANATION, left / (len(refuted) - i))
+            few = len(self.regions.searched) <= MOST_EXPLAINED and (effort is None or effort >= LEAST_EFFORT)
+            if not few or left < LEAST_PROOF_SECONDS or self._cancel.is_set():
+                share = 0.0
+            found = self._prover.nearest(self._done[region], share, effort)
+            self._done[region] = found if self.prove else replace(found, unproved="")
 
 
 def simple_bound(piece: Piece) -> int:

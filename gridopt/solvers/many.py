@@ -20,15 +20,21 @@ from gridopt.rules.constraints import broken_locks, broken_shape
 from gridopt.rules.limits import limits_of
 from gridopt.rules.necks import load_kernels
 from gridopt.rules.objective import cost as cost_of
-from gridopt.solvers.bounds import CostBounds, cost_bounds
+from gridopt.solvers.bounds import CostBounds, Packing, cost_bounds
 from gridopt.solvers.campaign import Campaign
 from gridopt.solvers.decompose.regions import Regions, decompose
+from gridopt.solvers.judge import judge, not_proved, proved_cost, status_of
 from gridopt.solvers.outright import RegionOutcome
-from gridopt.solvers.solve import EFFORTS, Request, judge, order_by_id, proved_cost, solve, status_of
-from gridopt.solvers.stages import OnProgress
+from gridopt.solvers.request import EFFORTS, Request
+from gridopt.solvers.solve import order_by_id, solve
+from gridopt.solvers.stages import OnProgress, Progress
 
 __all__ = ["solve_many"]
 
+FOR_RESULTS, MOST_FOR_RESULTS, JUDGING = 0.06, 0.3, 1.5
+"""Share of a budget of seconds held back to judge the plans, and at most; and multiples of the time of preparation."""
+SECONDS_TO_CHECK = 0.02
+"""Where less is left, a plan outside its limits is not explained by certificates."""
 PROVED_ENOUGH = 0.75
 """Share of the cost of a region above which no better bound is looked for: `cost_bounds` rarely proves so much."""
 
@@ -99,16 +105,27 @@ def solve_many(
     for i, problem in enumerate(given):
         kinds.setdefault(_kind(problem, i), []).append(i)
     units, total = 0, max(1, sum(p.n_units for p in given))
+
+    def between(progress: Progress) -> bool | None:
+        """Pass on all but the last calls of the parts: there is one for all."""
+        return None if progress.is_last or on_progress is None else on_progress(progress)
+
     for members in kinds.values():
         own = sum(given[i].n_units for i in members)
         left = None if ends is None else max(1e-3, (ends - time.perf_counter()) * own / (total - units))
         share = None if steps is None else max(1, int(steps) * own // total)
-        part = replace(request, seconds=left, steps=share)
-        results = _solve_alike([given[i] for i in members], part, on_progress)
+        part = replace(request, seconds=left, steps=share).begun(time.perf_counter())
+        results = _solve_alike([given[i] for i in members], part, None if on_progress is None else between)
         found.update(zip(members, results))
         units += own
     timings["total"] = time.perf_counter() - began
     parameters = request.parameters()
+    if on_progress is not None:
+        last = [found[i].trace[-1] for i in range(len(given)) if found[i].trace]
+        count = sum(int((np.bincount(p.nesting.grid_region) > 1).sum()) for p in given)
+        spent = timings["total"] - timings["compile"]
+        step, violation = sum(row.step for row in last), sum(row.violation for row in last)
+        on_progress(Progress(step, spent, None, violation, 1.0, count, count, is_last=True))
     return [replace(found[i], timings=timings, parameters=parameters) for i in range(len(given))]
 
 
@@ -147,8 +164,11 @@ def _solve_alike(problems: list[Problem], request: Request, on_progress: OnProgr
     arranged = [p if order is None else p.reordered(order) for p, order in zip(problems, orders)]
     union = _joined(arranged)
     regions = decompose(union)
+    prepared = time.perf_counter() - began
+    whole = request.seconds or 0.0
+    back = min(MOST_FOR_RESULTS * whole, JUDGING * prepared + FOR_RESULTS * whole)
     campaign = Campaign(
-        regions, request.budget(time.perf_counter() - began), request.seed, request.n_workers(),
+        regions, request.budget(prepared + back), request.seed, request.n_workers(),
         EFFORTS[request.effort], request.prove, on_progress,
     )  # fmt: skip
     unjoined = any(f.severity == "error" for f in regions.findings)
@@ -170,7 +190,8 @@ def _solve_alike(problems: list[Problem], request: Request, on_progress: OnProgr
             labels = sound[0][start[i] : start[i + 1]] - grids[i]
             labels = labels if (order := orders[i]) is None else labels[np.argsort(order)]
             in_order = order is None and problem.nesting.n_regions == 1
-            results.append(_result(problem, labels, in_order, own, least, request, campaign.stopped))
+            unproved = not_proved(arranged[i], own) if request.prove else ()
+            results.append(_result(problem, labels, in_order, own, least, request, campaign.stopped, unproved))
         else:
             results.append(_one_by_one(problem, arranged[i], orders[i], own, least, request, campaign, unjoined))
     return results
@@ -234,8 +255,9 @@ def _bounds(regions: Regions, outcomes: dict[int, RegionOutcome], request: Reque
     if not little:
         nothing = np.zeros(len(regions.first_node) - 1, dtype=np.int64)
         return CostBounds(nothing, nothing)
-    nodes = int(regions.node_counts()[little].sum())
-    return cost_bounds(regions, request.packing(nodes), np.array(little))
+    nodes, left = int(regions.node_counts()[little].sum()), request.seconds_left()
+    packing = Packing(0.0) if left is not None and left <= 0 else request.packing(nodes)
+    return cost_bounds(regions, packing, np.array(little))
 
 
 def _sound(
@@ -270,6 +292,7 @@ def _result(
     bounds: CostBounds,
     request: Request,
     stopped: bool,
+    unproved: tuple[Finding, ...],
 ) -> Result:
     """Result of a problem whose plan was found sound; `in_order`: its labels are canonical already."""
     plan = Plan(problem, labels) if in_order else Plan(problem, labels).canonical()
@@ -283,7 +306,7 @@ def _result(
     trace = (Step(sum(o.steps for o in own), 0.0, cost, 0, bound if bound == cost else None),)
     return request.result(
         problem, status, reason, 0.0, {}, plan=plan, cost=cost, bound=bound, imbalance=imbalance(plan), trace=trace,
-        exceptions=problem.findings,
+        exceptions=problem.findings + (() if bound == cost else unproved),
     )  # fmt: skip
 
 
@@ -300,7 +323,8 @@ def _one_by_one(
     """Judge a problem by itself, as `solve` does; solve it again where the others kept it from being searched."""
     if unjoined:
         return _solve(problem, request)
-    findings = check(problem)
+    left = request.seconds_left()
+    findings = list(problem.findings) if left is not None and left < SECONDS_TO_CHECK else check(problem)
     errors = tuple(f for f in findings if f.severity == "error")
     told: tuple[Finding, ...] = tuple(f for f in findings if f.severity != "error")
     regions = decompose(arranged)

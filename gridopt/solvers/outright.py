@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -27,13 +27,22 @@ second number, at most this share of a budget; a slow core makes so many a secon
 SLICE, HURRY = 64, 0.1
 """Regions solved outright between two looks at the clock; the search may lag behind it by so much before proofs are
 left out."""
+STEPS_BETWEEN_LOOKS, LEAST_STEPS, SHARES = 2_000_000, 20_000, 4
+"""Where time is short: steps between two looks at the clock, about; the least a region may take; and the most, in equal
+shares of what is left for all that wait."""
 LEAST_TO_PROVE = 10_000
 """Steps for each node from which on an effort is worth proofs: fast is not."""
 
 
 @dataclass(frozen=True, eq=False)
 class RegionOutcome:
-    """What became of a region: `Outcome`, and what is proved (``"optimal"``, ``"infeasible"`` or ``"open"``)."""
+    """
+    What became of a region: `Outcome`, and what is proved.
+
+    ``status`` is ``"optimal"`` (where limits are wishes: least violation first), ``"infeasible"`` (no plan is within
+    limits) or ``"open"``; `least` the proved least violation, None where it is not known; `unproved` why a proof that
+    was looked for did not come.
+    """
 
     region: int
     labels: NDArray[np.int32] | None
@@ -45,6 +54,8 @@ class RegionOutcome:
     bound: int | None
     status: str = "open"
     reason: str = ""
+    least: int | None = None
+    unproved: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,25 +102,46 @@ def solve_outright(
     ends = None if seconds is None else seconds * (1 - HELD_BACK) * (PROOF_SHARE if prove else 1.0)
     most, stopped, lock, total = _most_steps(tiny, clock, effort), threading.Event(), threading.Lock(), [0, 0]
     patient = prove or effort.steps_per_node >= LEAST_TO_PROVE
+    following = [0]
 
-    def solve(first: int) -> None:
-        used = 0.0 if ends is None else clock.seconds() / ends
-        if stopped.is_set() or used > 1.0:
-            return
+    def slices() -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Yield the next regions, and how many steps each may take: a few shares of what is left of the time."""
+        while following[0] < len(tiny) and not stopped.is_set():
+            first, own, size = following[0], most, SLICE
+            if ends is not None:
+                left = STEPS_PER_SECOND * (ends - clock.seconds())
+                if left <= 0:
+                    return
+                share = int(min(TINY_SHARE * left, SHARES * left * workers / (len(tiny) - first)))
+                own = np.minimum(most, max(LEAST_STEPS, share))
+                size = max(1, min(SLICE, int(STEPS_BETWEEN_LOOKS / own.max())))
+            following[0] = min(first + size, len(tiny))
+            yield np.arange(first, following[0]), own
+
+    chain = slices()
+
+    def solve() -> None:
         finished = False
         try:
-            chosen = np.arange(first, min(first + SLICE, len(tiny)))
-            tiny.solve(chosen, most, prove or (patient and used <= HURRY + first / len(tiny)))
-            with lock:
-                total[0] += int(tiny.steps[chosen].sum())
-                total[1] += int(np.isin(tiny.status[chosen], (OPTIMAL, NEAR)).sum())
-                finished = not watch(total[0], total[1])
+            while not stopped.is_set():
+                with lock:
+                    chosen, own = next(chain, (None, most))
+                if chosen is None:
+                    break
+                used = 0.0 if ends is None else clock.seconds() / ends
+                tiny.solve(chosen, own, prove or (patient and used <= HURRY + chosen[0] / len(tiny)))
+                with lock:
+                    total[0] += int(tiny.steps[chosen].sum())
+                    total[1] += int(np.isin(tiny.status[chosen], (OPTIMAL, NEAR)).sum())
+                    if watch(total[0], total[1]):
+                        return
+            finished = True
         finally:
             if not finished:  # stopped, or an error, perhaps of the callback: the other slices need not go on
                 stopped.set()
 
     with ThreadPoolExecutor(workers, thread_name_prefix="gridopt") as pool:
-        for task in [pool.submit(solve, first) for first in range(0, len(tiny), SLICE)]:
+        for task in [pool.submit(solve) for _ in range(workers)]:
             task.result()
     return *_collect(tiny, regions.narrowed, prove), total[0]
 

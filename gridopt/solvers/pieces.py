@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.construct.bisection import Bisection
+from gridopt.solvers.construct.levelling import Levelling
 from gridopt.solvers.construct.mending import Mending
 from gridopt.solvers.decompose.pendants import join_pendants
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.refine.focus import Focus
 from gridopt.solvers.refine.multilevel import Multilevel
+from gridopt.solvers.refine.recombination import Recombination
 from gridopt.solvers.refine.restarts import STEPS_PER_SECOND, Restarts
 from gridopt.solvers.table import Table
 
@@ -27,6 +29,10 @@ MANY_NODES, SHARE_OF_MANY = 200_000, 0.84
 """Pieces with more nodes have few steps for each: more is broken after the first annealing, and more time mends it."""
 MENDED_AT_ONCE = 64
 """Surroundings of broken limits mended side by side at most."""
+MENDING_TURNS = 8
+"""How often limits are mended by dividing parts anew and by annealing around them, in turn."""
+TRIES_LATER = 9
+"""Annealings that may fail in a row from the second turn on."""
 SECONDS_FOR_MENDING, MOST_FOR_MENDING = 0.15, 0.15
 """Short budgets keep so many seconds back, at most this share, to mend what breaks limits after the first annealing."""
 
@@ -60,7 +66,7 @@ class Effort:
     narrow_share: float = 0.7
     steps_per_start: int = 1_000
     most_starts: int = 12
-    mending_share: float = 0.5
+    mending_share: float = 0.6
     small: int = 400
     mended_whole: int = 5000
 
@@ -135,6 +141,7 @@ def _search(
     warm = labels is not None
     if labels is None:
         labels = Bisection()(piece, seed, pool)
+        labels = labels if labels is None else Levelling()(piece, labels, seed)
     if labels is None:
         return Outcome(None, 0, 0, [], 0)
     annealing = effort.annealing.suited_to(piece)
@@ -167,7 +174,7 @@ def _search(
         if not spent or stop():
             break
         if best.violation:
-            _mend(table, clock, seed + 7919 * cycle, best, effort, stop, pool)
+            _mend(piece, table, clock, seed + 7919 * cycle, best, effort, stop, pool)
             table.put(best.labels)
         mend = best.violation > 0 and piece.n_nodes <= effort.mended_whole
         annealing = _next(effort.annealing, mend, cycle)
@@ -217,6 +224,7 @@ def _several_starts(
 
 
 def _mend(
+    piece: Piece,
     table: Table,
     clock: Clock,
     seed: int,
@@ -232,7 +240,17 @@ def _mend(
         None if left is None else max(1, int(left * effort.mending_share)),
     ).start()
     inner = Best(best.labels, best.violation, best.cost)
-    Focus()(table, part, seed, inner, stop, pool)
+    table.put(Levelling(light=0.9)(piece, best.labels, seed))
+    begun = Best(np.array(table.board.labels), *table.price())
+    for turn in range(MENDING_TURNS):
+        if not begun.violation or part.expired() or stop():
+            break
+        table.put(begun.labels)
+        if turn:
+            Recombination(most=5 + turn)(piece, table, part, seed + turn, begun, stop)
+        tries = TRIES_LATER if turn else Focus.tries
+        Focus(least_parts=4 + 2 * turn, tries=tries)(table, part, seed + turn, begun, stop, pool)
+    inner.offer(begun.labels, begun.violation, begun.cost, part)
     for step, seconds, cost, violation in inner.trace:
         best.trace.append((before + step, clock.seconds() - part.seconds() + seconds, cost, violation))
     best.violation, best.cost = inner.violation, inner.cost

@@ -29,11 +29,14 @@ class Progress:
     cost : int or None
         Of the best plan; None before there is one.
     violation : int
-        Of the best plan, in millionths of the targets.
+        Of the best plan, in millionths of the targets, and a million for each pair apart that it breaks.
     fraction : float
         How much of the budget is spent, in [0, 1].
     regions_done, n_regions : int
         Regions finished, of how many.
+    is_last : bool
+        True in exactly one call, the last, made when all is judged: cost and violation are those of the result (of
+        `solve_many`: no cost, and the sum of the violations), and what the callback returns no longer counts.
     """
 
     step: int
@@ -43,10 +46,11 @@ class Progress:
     fraction: float
     regions_done: int = 0
     n_regions: int = 1
+    is_last: bool = False
 
 
 OnProgress = Callable[[Progress], bool | None]
-"""Called between rounds; True stops the search."""
+"""Called between rounds, where True stops the search; and once more when all is done."""
 
 
 class Construct(Protocol):

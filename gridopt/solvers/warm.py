@@ -10,7 +10,6 @@ import numpy as np
 __all__ = ["compile"]
 
 logger = logging.getLogger(__name__)
-_SLOW = 1.0
 _done: list[float] = []
 
 
@@ -33,22 +32,30 @@ def compile() -> float:
     """
     began = time.perf_counter()
     if not _done:
-        logger.info("loading the kernels; they are compiled where this machine has not cached them yet")
+        from gridopt._kernels.compiling import when_compiling
         from gridopt.solvers import bounds
         from gridopt.solvers.budget import Budget
         from gridopt.solvers.decompose.coarsen import Coarsening
         from gridopt.solvers.pieces import Effort, solve_piece
 
-        for fixed in (False, True):
-            solve_piece(
-                _tiny(fixed), Budget(steps=50), seed=0, start=np.array([0, 1, -1, 1], np.int32) if fixed else None
-            )
-        solve_piece(_tiny(False), Budget(steps=50), seed=0, effort=Effort(small=0))  # the way large pieces go
-        Coarsening()(_tiny(False), 0)
-        bounds.warm()
-        _list_sets()
+        told: list[str] = []
+
+        def tell() -> None:
+            told.append("compiling the kernels, which this machine has not cached yet: some seconds")
+            logger.info(told[0])
+
+        with when_compiling(tell):
+            for fixed in (False, True):
+                solve_piece(
+                    _tiny(fixed), Budget(steps=50), seed=0, start=np.array([0, 1, -1, 1], np.int32) if fixed else None
+                )
+            solve_piece(_tiny(False), Budget(steps=50), seed=0, effort=Effort(small=0))  # the way large pieces go
+            Coarsening()(_tiny(False), 0)
+            bounds.warm()
+            _list_sets()
         _done.append(time.perf_counter() - began)
-        logger.info("kernels are ready after %.1f s%s", _done[0], ", now cached" if _done[0] > _SLOW else "")
+        if told:
+            logger.info("kernels are ready after %.1f s, now cached", _done[0])
     return time.perf_counter() - began
 
 

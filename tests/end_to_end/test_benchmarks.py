@@ -69,6 +69,17 @@ def test_quality_runs_in_its_tiny_mode(tmp_path: Path) -> None:
     assert (tmp_path / "rows.profiles.png").exists() == bool(find_spec("pymetis"))
 
 
+def test_quality_records_the_tolerance_it_ran_with(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    instance = ("--instance", "plain-city-300-12", "--solvers", "gridopt", "--steps", "2000", "--seeds", "1")
+    run_module("benchmarks.quality", *instance, "--tolerance", "0.08", "--no-pictures", "--csv", str(path))
+    with path.open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row["tolerance"] == "0.08"
+    problem = datasets.load("plain-city-300-12").to_problem()
+    assert str(problem.parameters["tolerance"]) == "0.03"
+
+
 def test_growth_runs_in_its_tiny_mode(tmp_path: Path) -> None:
     out = run_module("benchmarks.growth", "--tiny", "--csv", str(tmp_path / "growth.csv"))
     with (tmp_path / "growth.csv").open(encoding="utf-8") as file:

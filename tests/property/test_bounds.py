@@ -153,6 +153,44 @@ def test_no_plan_is_more_even_than_its_bound(problem):
         event(f"tight: {bound > 0.99 * min(most_even)}")
 
 
+@st.composite
+def problems_apart(draw):
+    """Small soft problems with more pairs apart than most plans can keep, and perhaps a fixed unit."""
+    graph = draw(graphs(min_units=4, max_units=7))
+    n, ids = graph.n_units, graph.ids.tolist()
+    k = draw(st.integers(2, 3))
+    pair = st.lists(st.sampled_from(ids), min_size=2, max_size=2, unique=True)
+    apart = draw(st.lists(pair, min_size=2, max_size=4))
+    fixed = {draw(st.sampled_from(ids)): draw(st.integers(0, k - 1))} if draw(st.booleans()) else {}
+    work = draw(st.lists(st.integers(0, 5), min_size=n, max_size=n))
+    locks = go.Locks(apart=apart, fixed=fixed)
+    return go.build_problem(
+        graph, [work[0] + 1, *work[1:]], n_grids=k, tolerance=draw(st.sampled_from([0.1, 0.6])), heavy="strict",
+        locks=locks, soft=draw(st.integers(0, 3)) > 0,
+    )  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(problems_apart())
+def test_a_plan_that_breaks_a_pair_apart_is_no_more_even_than_its_bound_either(problem):
+    result = go.solve(problem, steps=500, seed=1, workers=1)
+    if result.plan is not None:
+        broken = broken_pairs(problem, result.plan.labels)
+        event(f"breaks a pair: {broken > 0}")
+        assert result.imbalance_bound <= result.imbalance
+
+
+def test_what_certificates_say_of_plans_that_keep_pairs_apart_does_not_hold_of_one_that_breaks_them():
+    """A path where no two grids keep all three pairs apart: the plan breaks one, and is as even as can be."""
+    path = go.Graph.from_edges(6, [(0, 1), (1, 2), (2, 3), (3, 4), (3, 5)])
+    locks = go.Locks(apart=[[1, 5], [3, 4], [1, 3]], fixed={4: 0})
+    problem = go.build_problem(path, [5, 3, 2, 1, 3, 2], n_grids=2, tolerance=0.6, locks=locks, soft=True)
+    result = go.solve(problem, steps=500, seed=1)
+    assert "not-apart" in [f.code for f in result.exceptions]
+    assert result.imbalance_bound <= result.imbalance
+    assert least_imbalance(problem) > result.imbalance  # of plans that keep the pairs apart, of which there are none
+
+
 @pytest.mark.parametrize(
     ("work", "targets", "least"),
     [([4, 4, 4], None, 1 / 3), ([9, 1, 1, 1], None, 0.5), ([5, 5, 5, 5], [1, 3], 0.0), ([6, 6], [1, 2], 0.5)],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from brute import is_sound, problem_cost, problem_violation, solve_problem
+from brute import broken_pairs, is_sound, problem_cost, problem_violation, solve_problem
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from strategies import problems
@@ -51,7 +51,20 @@ def test_cost_and_violation_are_what_their_definitions_say(drawn):
     if any(len(set(problem.nesting.region[labels == g])) != 1 for g in range(problem.n_grids)):
         return  # no grid of one region: nothing says which limits bind it
     assert cost(problem, labels) == problem_cost(problem, labels)
-    assert total_violation(problem, labels) == problem_violation(problem, labels)
+    assert total_violation(problem, labels) == problem_violation(problem, labels) + 10**6 * broken_pairs(
+        problem, labels
+    )
+
+
+@settings(max_examples=60)
+@given(problems(max_units=7, soft=True))
+def test_the_trace_ends_with_the_violation_and_cost_of_the_plan(problem):
+    result = go.solve(problem, steps=300, seed=1, workers=1)
+    if result.plan is not None:
+        labels = result.plan.labels
+        event(f"breaks a pair: {broken_pairs(problem, labels) > 0}")
+        violation = problem_violation(problem, labels) + 10**6 * broken_pairs(problem, labels)
+        assert (result.trace[-1].cost, result.trace[-1].violation) == (problem_cost(problem, labels), violation)
 
 
 def test_names_of_grids_do_not_change_what_a_plan_costs():

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from strategies import graphs, problems
 
 import gridopt as go
-from gridopt.solvers.campaign import price_of
 from gridopt.solvers.decompose.regions import decompose
+from gridopt.solvers.proofs import price_of
 from gridopt.solvers.tiny import INFEASIBLE, OPEN, OPTIMAL, lay_out
 
 MOST = 100_000

@@ -76,7 +76,7 @@ class Bisection:
         best, least = None, np.inf
         several = k > 1 and self.fat * k <= n <= self.small
         for start in range(self.starts if several else 1):
-            sets = self._divide(csr, mass, share, core, seed + 104_729 * start, pool)
+            sets = self.divide(csr, mass, share, core, seed + 104_729 * start, pool)
             labels = _name_sets(sets, core, k)
             labels = labels if cluster is None else labels[cluster]
             if not several:
@@ -88,14 +88,14 @@ class Bisection:
                 break
         return None if best is None else name_cheaply(piece, best)
 
-    def _divide(
+    def divide(
         self,
         csr: Any,
         mass: NDArray[np.float64],
         share: NDArray[np.float64],
         core: NDArray[np.int32],
         seed: int,
-        pool: Executor | None,
+        pool: Executor | None = None,
     ) -> NDArray[np.int32]:
         """Divide the nodes into as many sets as there are shares; return the set of each."""
         from gridopt._kernels.tree import Splitting, split

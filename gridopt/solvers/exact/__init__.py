@@ -1,5 +1,13 @@
 """Exact answers for small pieces, by CP-SAT: the cheapest plan, that there is none, or the least violation."""
 
-from gridopt.solvers.exact.model import Proof, least_violation, prove_piece
+from gridopt.solvers.exact.model import (
+    BUILDING,
+    Proof,
+    least_violation,
+    nearest_plan,
+    prove_piece,
+    seconds_to_build,
+    too_large,
+)
 
-__all__ = ["Proof", "least_violation", "prove_piece"]
+__all__ = ["BUILDING", "Proof", "least_violation", "nearest_plan", "prove_piece", "seconds_to_build", "too_large"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +13,8 @@ from gridopt.errors import InternalError
 
 __all__ = ["Answer", "new_model", "run", "weighted_sum"]
 
+LOOK = 0.05
+"""Seconds between two looks at whether to stop."""
 PORTFOLIO_WORKERS = 8
 """Fewest workers that make CP-SAT's portfolio worth it; with fewer, one thread with a full linear relaxation wins."""
 
@@ -60,6 +65,7 @@ def run(
     effort: float | None,
     workers: int,
     seed: int,
+    stop: Callable[[], bool] | None = None,
     keep: int = 5,
 ) -> Answer:
     """
@@ -78,6 +84,9 @@ def run(
         Deterministic seconds allowed. When given, one worker is used, and equal calls give equal answers.
     workers, seed : int
         Threads, and the seed of the search.
+    stop : callable, optional
+        Asked some twenty times a second, from another thread; True ends the run with what it has. What it raises is
+        raised here.
     keep : int
         How many of the last plans to return.
 
@@ -111,13 +120,46 @@ def run(
     if effort is not None:
         solver.parameters.max_deterministic_time = max(1e-3, effort)
     keeper = Keeper()
-    status = solver.solve(model, keeper)
+    with _watched(solver, stop):
+        status = solver.solve(model, keeper)
     if status == cp_model.MODEL_INVALID:
         raise InternalError(f"CP-SAT calls the exact model invalid: {model.validate()}")
     names = {cp_model.OPTIMAL: "optimal", cp_model.FEASIBLE: "feasible", cp_model.INFEASIBLE: "infeasible"}
     name = names.get(status, "unknown")
     bound = None if name == "infeasible" else _whole(solver.best_objective_bound)
     return Answer(name, tuple(keeper.plans), bound, float(solver.response_proto.deterministic_time))
+
+
+@contextmanager
+def _watched(solver: Any, stop: Callable[[], bool] | None) -> Iterator[None]:
+    """
+    Stop `solver` as soon as `stop` says so; an error of `stop` ends the run too, and is raised when it has ended.
+
+    Asked again and again: CP-SAT forgets a stop that comes before its search begins.
+    """
+    if stop is None:
+        yield
+        return
+    over = threading.Event()
+
+    def watch() -> None:
+        failed = True
+        try:
+            while not over.wait(LOOK):
+                if stop():
+                    solver.stop_search()
+            failed = False
+        finally:
+            while failed and not over.wait(LOOK):
+                solver.stop_search()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="gridopt-watch") as pool:
+        watching = pool.submit(watch)
+        try:
+            yield
+        finally:
+            over.set()
+        watching.result()
 
 
 def _whole(bound: float) -> int | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,8 @@ VIOLATED = 1e-5
 """Least violation, as a share of the right side, worth a cut."""
 SLACK = 0.15
 """Cuts with more slack than this share of their right side are dropped between rounds."""
+UNLIMITED = 1e6
+"""From so many seconds on linear programs have no limit of time, so that equal calls give equal cuts."""
 SCALE = 2**24
 """Duals are rounded to this fraction before the bound is computed from them in whole numbers."""
 
@@ -52,7 +55,9 @@ class CutBound:
     bound: int
 
 
-def find_tree_cuts(facts: Facts, *, rounds: int = 40, seconds: float = 5.0) -> CutBound:
+def find_tree_cuts(
+    facts: Facts, *, rounds: int = 40, seconds: float = 5.0, stop: Callable[[], bool] | None = None
+) -> CutBound:
     """
     Find knapsack-tree and cycle inequalities that bound the price of all cut edges from below.
 
@@ -63,25 +68,32 @@ def find_tree_cuts(facts: Facts, *, rounds: int = 40, seconds: float = 5.0) -> C
     rounds : int
         Most linear programs solved.
     seconds : float
-        Wall time after which no further round begins.
+        Wall time.
+    stop : callable, optional
+        Asked between roots and linear programs; True ends the search for cuts.
 
     Returns
     -------
     CutBound
         The bound is computed from rounded duals in whole numbers, so no error of doubles is in it.
     """
-    price, began = np.array(facts.price, dtype=np.float64), time.monotonic()
+    price, ends = np.array(facts.price, dtype=np.float64), time.monotonic() + seconds
+
+    def over() -> bool:
+        return time.monotonic() > ends or (stop is not None and stop())
+
     cuts: list[TreeCut] = []
     value, bound = np.zeros(len(price)), 0
     around = _around(facts)
     for _ in range(rounds if len(price) else 0):
         known = set(cuts)
-        new = [c for c in dict.fromkeys(_violated(facts, around, value)) if c not in known]
-        if not new or time.monotonic() - began > seconds:
+        new = [c for c in dict.fromkeys(_violated(facts, around, value, over)) if c not in known]
+        if not new or over():
             break
         cuts = [*(c for c in cuts if _slack(c, value) < SLACK), *new]
         matrix, right = _rows(cuts, len(price))
-        answer = linprog(price, A_ub=-matrix, b_ub=-right, bounds=(0, 1), method="highs")
+        limit = {"time_limit": max(0.01, ends - time.monotonic())} if seconds < UNLIMITED else {}
+        answer = linprog(price, A_ub=-matrix, b_ub=-right, bounds=(0, 1), method="highs", options=limit)
         if answer.status != 0:
             break
         value = np.clip(answer.x, 0, 1)
@@ -98,12 +110,16 @@ def _around(facts: Facts) -> list[list[tuple[int, int]]]:
     return around
 
 
-def _violated(facts: Facts, around: list[list[tuple[int, int]]], value: NDArray[np.float64]) -> list[TreeCut]:
+def _violated(
+    facts: Facts, around: list[list[tuple[int, int]]], value: NDArray[np.float64], over: Callable[[], bool]
+) -> list[TreeCut]:
     """Inequalities that `value` breaks: a tree for each root and attribute, and the shortest cycle of each edge."""
     most = [max(row[a] for row in facts.hi) for a in range(facts.width)]
     price = value.tolist()
     found = []
     for root in range(facts.n):
+        if over():
+            break
         distance, before, order = _shortest_tree(around, price, root)
         for a in range(facts.width):
             held = sum(facts.work[u][a] * (1 - distance[u]) for u in order)

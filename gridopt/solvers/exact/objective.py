@@ -37,9 +37,9 @@ def add_cost(model: Any, piece: Any, facts: Facts, variables: Variables) -> None
     _minimise(model, terms)
 
 
-def add_violation(model: Any, facts: Facts, variables: Variables) -> None:
+def add_violation(model: Any, facts: Facts, variables: Variables) -> Any:
     """
-    Minimise the excess over the limits in millionths of the targets, and a million for each broken pair.
+    Minimise the excess over the limits in millionths of the targets, and a million for each broken pair; return it.
 
     ``sum_ja floor(10^6 max(0, lo - load, load - hi) / target) + 10^6 sum_(u,v) broken[u, v]`` with
     ``broken[u, v] >= x[u][j] + x[v][j] - 1`` for each part j.
@@ -54,7 +54,7 @@ def add_violation(model: Any, facts: Facts, variables: Variables) -> None:
         for a, b in zip(variables.x[u], variables.x[v]):
             model.add_bool_or(broken, ~a, ~b)
         terms.append((broken, MILLION))
-    _minimise(model, terms)
+    return _minimise(model, terms)
 
 
 def _share(model: Any, facts: Facts, variables: Variables, j: int, a: int, sides: Sequence[tuple[int, int]]) -> Any:
@@ -70,8 +70,10 @@ def _share(model: Any, facts: Facts, variables: Variables, j: int, a: int, sides
     return share
 
 
-def _minimise(model: Any, terms: Sequence[tuple[Any, int]]) -> None:
-    model.minimize(weighted_sum([v for v, _ in terms], [c for _, c in terms]))
+def _minimise(model: Any, terms: Sequence[tuple[Any, int]]) -> Any:
+    total = weighted_sum([v for v, _ in terms], [c for _, c in terms])
+    model.minimize(total)
+    return total
 
 
 def cost_of(piece: Any, facts: Facts, labels: Sequence[int]) -> int:

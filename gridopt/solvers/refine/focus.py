@@ -51,7 +51,7 @@ class Focus:
     growth: float = 1.5
     rounds: int = 8
     steps_per_node: int = 200
-    tries: int = 60
+    tries: int = 12
 
     def __call__(
         self,
@@ -80,6 +80,7 @@ class Focus:
             violation, cost = violation + change[0], cost + change[1]
             if change < (0, 0):
                 best.offer(table.board.labels, violation, cost, clock)
+            if change[0] < 0:
                 failures = 0
             else:
                 failures += 1
@@ -135,7 +136,8 @@ def _broken_parts(table: Table) -> NDArray[np.int64]:
 
 def _neighbourhoods(table: Table, bad: NDArray[np.int64], wanted: int) -> list[NDArray[np.int64]]:
     """
-    Each part in `bad` with the parts nearest to it by borders crossed, at least `wanted` where there are so many.
+    Each part in `bad` with the parts nearest to it by borders crossed, at least `wanted` where there are so many, and
+    more, up to eight times that, until all loads together leave a tenth of their limits' span free on both sides.
 
     No part is in two of them: a bad part whose surroundings are taken waits. At most as many as the table has groups.
     """
@@ -147,7 +149,7 @@ def _neighbourhoods(table: Table, bad: NDArray[np.int64], wanted: int) -> list[N
     found: list[NDArray[np.int64]] = []
     for part in bad.tolist():
         near, ring = {part}, [part]
-        while len(near) < wanted and ring:
+        while ring and len(near) < 8 * wanted and (len(near) < wanted or not _has_room(table, near)):
             around = {q for p in ring for q in beside.indices[beside.indptr[p] : beside.indptr[p + 1]].tolist()}
             ring = sorted(around - near)
             near.update(ring)
@@ -158,3 +160,12 @@ def _neighbourhoods(table: Table, bad: NDArray[np.int64], wanted: int) -> list[N
         if len(found) == table.n_groups:
             break
     return found
+
+
+def _has_room(table: Table, parts: set[int]) -> bool:
+    """Whether the loads of `parts` together are within their limits, a tenth of the span left free on both sides."""
+    rows = sorted(parts)
+    load = table.board.loads[rows].sum(axis=0)
+    lo, hi = table.limits.lo[rows].sum(axis=0), table.limits.hi[rows].sum(axis=0)
+    spare = (hi - lo) / 10
+    return bool(((lo + spare <= load) & (load <= hi - spare)).all())

@@ -408,3 +408,36 @@ def test_a_band_beyond_all_floating_point_is_refused():
     """1e400 is a number, exact, and no load."""
     with pytest.raises(go.InputError, match="reaches over 1e300 work units"):
         go.build_problem(path(6), [1] * 6, band=("1", "1e400"))
+
+
+def test_a_tolerance_below_one_work_unit_is_widened_aloud(path6):
+    """Loads of 16 in three grids: 2 % of 5.33 is a tenth of a unit, and limits are 5 and 6."""
+    problem = go.build_problem(path6, [1, 3, 3, 3, 3, 3], n_grids=3, tolerance=0.02)
+    (finding,) = [f for f in problem.findings if f.code == "tolerance-widened"]
+    assert (finding.severity, finding.ids, finding.value) == ("info", ("workload",), 0.02)
+    assert finding.limit == pytest.approx(6 / (16 / 3) - 1)
+    assert "5 and 6, for 3 grids" in finding.cure
+
+
+@pytest.mark.parametrize(
+    ("work", "options"),
+    [
+        ([2] * 6, {"tolerance": 0}),
+        ([1, 3, 3, 3, 3, 3], {"tolerance": 0.2}),
+        ([1, 3, 3, 3, 3, 3], {"band": (5, 6)}),
+        ([1.0, 3.5, 3, 3, 3, 2.5], {"tolerance": 0.02}),
+        ([20, 1, 3, 3, 3, 2], {"tolerance": 0.1, "scope": "global"}),
+    ],
+)
+def test_limits_as_wide_as_asked_for_are_not_remarked_on(path6, work, options):
+    problem = go.build_problem(path6, work, n_grids=3, **options)
+    assert "tolerance-widened" not in [f.code for f in problem.findings]
+
+
+def test_more_units_that_stand_alone_than_grids_are_counted_as_they_are(path6):
+    """Two dedicated units and one grid: a grid was asked for, not minus one."""
+    with pytest.raises(go.InputError) as caught:
+        go.build_problem(path6, [1] * 6, n_grids=1, locks=go.Locks(dedicated=[["a"], ["f"]]))
+    assert str(caught.value).startswith("1 grids for 1 pieces beside 2 that stand alone")
+    assert "at least 3" in str(caught.value)
+    assert (caught.value.findings[0].value, caught.value.findings[0].limit) == (1, 3)

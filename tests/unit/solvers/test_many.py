@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from brute import is_sound, problem_cost, solve_problem
@@ -170,7 +172,7 @@ def test_progress_of_many_can_stop_them():
         return True
 
     found = go.solve_many([town(seed) for seed in range(200)], workers=1, on_progress=stop)
-    assert len(seen) == 1
+    assert [p.is_last for p in seen] == [False, True]
     assert seen[0].n_regions >= 200
     assert all(r.plan is not None or r.exceptions for r in found)
 
@@ -191,3 +193,28 @@ def test_a_start_is_kept_where_no_plan_is_cheaper():
     assert best.cost < go.Plan(problem, rows).problem.graph.cost.sum()
     assert go.solve(problem, steps=100_000, start=best.plan).plan.labels.tolist() == best.plan.labels.tolist()
     assert go.solve(problem, steps=100_000, start=rows).cost == best.cost
+
+
+@pytest.mark.parametrize(("count", "n", "k"), [(70, 400, 16), (40, 60, 10)])
+def test_many_problems_keep_to_the_seconds_they_share(count, n, k):
+    """CPU time, which a busy machine does not stretch: annealed problems, and tight ones that are listed in vain."""
+    problems = []
+    for i in range(count):
+        graph, work = go.synthetic.plain_city(n, seed=i)
+        problems.append(go.build_problem(graph, work, n_grids=k, tolerance=0.02))
+    began = time.process_time()
+    results = go.solve_many(problems, seconds=0.8, workers=1)
+    assert time.process_time() - began < 1.3
+    assert all(result.plan is not None or result.status == "INFEASIBLE" for result in results)
+
+
+def test_progress_of_many_kinds_ends_with_one_last_call(path6):
+    """Two kinds of problems are searched one after the other, and one has a campaign of its own."""
+    seen = []
+    plain = go.build_problem(path6, [1] * 6, n_grids=2)
+    priced = go.build_problem(path6, [1] * 6, n_grids=2, unit_cost=np.ones((6, 2), dtype=int))
+    soft = go.build_problem(path6, [1] * 6, n_grids=3, soft=True)
+    go.solve_many([plain, priced, soft], steps=1000, on_progress=seen.append)
+    assert [p.is_last for p in seen].count(True) == 1
+    assert seen[-1].is_last
+    assert (seen[-1].regions_done, seen[-1].n_regions, seen[-1].fraction) == (3, 3, 1.0)

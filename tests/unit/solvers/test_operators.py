@@ -10,10 +10,12 @@ import pytest
 
 from gridopt.solvers.budget import Budget
 from gridopt.solvers.construct.bisection import Bisection
+from gridopt.solvers.construct.levelling import Levelling
 from gridopt.solvers.construct.mending import Mending
 from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.refine.focus import Focus
 from gridopt.solvers.refine.multilevel import Multilevel
+from gridopt.solvers.refine.recombination import Recombination
 from gridopt.solvers.refine.restarts import Restarts
 from gridopt.solvers.table import Table
 from tests import naive
@@ -61,6 +63,21 @@ def mending(piece, seed):
     return constructed(piece, seed, Mending(draw.integers(-1, piece.n_parts, piece.n_nodes).astype(np.int32)))
 
 
+def levelling(piece, seed):
+    """Level a division that disregards loads."""
+
+    def build(piece, seed):
+        labels = Bisection()(dataclasses.replace(piece, workload=np.ones_like(piece.workload)), seed)
+        return labels if labels is None else Levelling(light=0.9)(piece, labels, seed)
+
+    return constructed(piece, seed, build)
+
+
+def recombination(piece, seed):
+    search = Recombination(most=3)
+    return refined(piece, seed, lambda table, clock, best: search(piece, table, clock, seed, best))
+
+
 def annealing(piece, seed):
     return refined(piece, seed, lambda table, clock, best: Annealing()(table, clock, seed, best), groups=2)
 
@@ -91,13 +108,18 @@ def multilevel(piece, seed):
 OPERATORS = {
     "bisection": bisection,
     "mending": mending,
+    "levelling": levelling,
+    "recombination": recombination,
     "annealing": annealing,
     **{f"chains of {longest}": chains(longest) for longest in (1, 2, 3, 4)},
     "focus": focus,
     "restarts": restarts,
     "multilevel": multilevel,
 }
-SEARCHES = [name for name in OPERATORS if name not in ("bisection", "mending")]
+CONSTRUCTIONS = ("bisection", "mending", "levelling")
+MENDERS = ("focus", "recombination")
+"""Those that only mend what breaks limits, and know no price but that."""
+SEARCHES = [name for name in OPERATORS if name not in CONSTRUCTIONS]
 
 
 def pieces(case, count=8):
@@ -126,7 +148,7 @@ def test_plans_are_sound_and_cost_what_is_claimed(name, case):
         assert best.cost == naive.cost(piece, best.labels)
         violated += best.violation > 0
     assert found >= 6
-    if name in ("bisection", "mending"):
+    if name in CONSTRUCTIONS:
         assert violated
 
 
@@ -134,8 +156,13 @@ LIMITS = ["apart", "attributes", "targets"]
 PRICES = ["unit_cost", "home", "imbalance", "inertia"]
 
 
+def _knows(name, case):
+    """Menders know limits alone, and one that divides parts anew knows loads alone."""
+    return not ((name in MENDERS and case in PRICES) or (name == "recombination" and case == "apart"))
+
+
 @pytest.mark.parametrize(
-    ("name", "case"), [(name, case) for name in SEARCHES for case in LIMITS + PRICES * (name != "focus")]
+    ("name", "case"), [(name, case) for name in SEARCHES for case in LIMITS + PRICES if _knows(name, case)]
 )
 def test_a_search_that_knows_of_a_term_does_better_by_it_than_one_that_does_not(name, case):
     """Over all pieces together; where limits are not in question they are wide. Focus only mends what breaks limits."""

@@ -130,9 +130,9 @@ def test_what_cannot_be_is_infeasible_with_the_reason(path6):
 def test_soft_limits_are_wishes(path6):
     problem = go.build_problem(path6, workload=[5, 1, 5, 1, 5, 1], n_grids=2, tolerance=0.05, soft=True)
     result = solve(problem, steps=5000)
-    assert result.status == "FEASIBLE"
+    assert result.status == "OPTIMAL"  # halves of 7 and 11 miss the limits least
     assert "missed by" in result.reason
-    assert sorted(result.plan.loads[:, 0].tolist()) in ([6, 12], [7, 11])
+    assert sorted(result.plan.loads[:, 0].tolist()) == [7, 11]
 
 
 def test_start_is_kept_where_it_is_good_and_mended_where_not():
@@ -169,8 +169,9 @@ def test_progress_comes_and_true_stops():
 
     problem = random_problem(3, n=2000, k=50)
     result = solve(problem, seconds=60, on_progress=watch)
-    assert len(seen) == 3
+    assert [p.is_last for p in seen] == [False, False, False, True]
     assert seen[0].n_regions == 1
+    assert seen[-1].cost == result.cost
     assert [p.step for p in seen] == sorted(p.step for p in seen)
     assert result.plan is not None
     assert {f.code for f in go.verify(problem, result.plan.labels)} <= {"under-limit", "over-limit"}
