@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-COMMANDS = ("demo", "blocks", "count", "solve", "check", "verify", "export")
+COMMANDS = ("demo", "blocks", "count", "repair", "check", "why", "solve", "verify", "compare", "rebalance", "export")
 """In the order of use; each is the function `command` of the module of its name."""
 
 LONGEST_WORD, HEAD = 300, 60
@@ -107,10 +107,10 @@ def _run(args: list[str] | None, interrupt: Interrupt) -> int:
         click.echo(f"{where}: {_in_a_line(error.format_message())} See {where} --help.", err=True)
         return BAD_INPUT
     except InputError as error:
-        _complain(error)
+        _complain(error, args)
         return BAD_INPUT
     except NoPlanError as error:
-        _complain(error)
+        _complain(error, args)
         return NO_PLAN
     except click.Abort as error:
         raise KeyboardInterrupt from error
@@ -118,7 +118,7 @@ def _run(args: list[str] | None, interrupt: Interrupt) -> int:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - the reader left; nobody is told
         return SOUND
     except GridoptError as error:
-        _complain(error)
+        _complain(error, args)
         return FAILED
 
 
@@ -130,10 +130,13 @@ def _leave_now() -> NoReturn:
     os._exit(INTERRUPTED)
 
 
-def _complain(error: GridoptError) -> None:
+def _complain(error: GridoptError, args: list[str] | None) -> None:
+    """Say an error on stderr, with the flags of the command that was run; its context is gone by now."""
     from gridopt.cli._show import in_flags
 
-    click.echo(f"gridopt: {_in_a_line(in_flags(str(error)))}", err=True)
+    name = next((a for a in (sys.argv[1:] if args is None else args) if a in COMMANDS), None)
+    command = None if name is None else importlib.import_module(f"gridopt.cli.{name}").command
+    click.echo(f"gridopt: {_in_a_line(in_flags(str(error), command))}", err=True)
 
 
 def _in_a_line(text: str) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Counted", "ObjectsAsked", "count", "object_options", "show_conservation"]
 
-TAKEN = ("unit", "area_m2", "barrier", "geometry", "grid")
+TAKEN = ("unit", "area_m2", "barrier", "parent", "geometry", "grid")
 """Columns of units that are ours."""
 FORMS = {
     "--objects": ("NAME=FILE", "shops=city.gpkg:shops"),

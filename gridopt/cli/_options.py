@@ -22,14 +22,27 @@ __all__ = [
     "exception_options",
     "is_metis",
     "limit_options",
+    "read_shapes",
     "read_territory",
     "state_problem",
     "territory_options",
 ]
 
+LAYERS = ("streets", "barriers", "crossings", "links", "overrides", "parents")
+"""Files that make the graph and its parents, besides the units."""
+FILES = ("locks", *LAYERS)
+"""Options that name a file, beside the units."""
 METIS_SUFFIXES = (".graph", ".graph.gz", ".metis")
-OF_SHAPES = ("streets", "class_column", "street_tolerance", "barriers", "crossings", "links")
+OF_SHAPES = (
+    *("streets", "class_column", "street_tolerance", "barriers", "crossings", "links", "overrides", "snap", "crs"),
+    *("parents", "parent_share", "source_datum"),
+)
 """Options that need polygons."""
+READING = (
+    *("workload", "id", "parent", "class_column", "street_tolerance", "missing", "islands", "heavy"),
+    *("snap", "crs", "parent_share", "source_datum"),
+)
+"""Options that say how the input is to be read, other than its files and limits."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,12 @@ class Request:
     street_tolerance: float | None = None
     barriers: str | None = None
     links: str | None = None
+    overrides: str | None = None
+    snap: float | None = None
+    crs: str | None = None
+    parents: str | None = None
+    parent_share: float | None = None
+    source_datum: tuple[str, ...] = ()
     grids: int | None = None
     band: tuple[str, str] | None = None
     tolerance: str | None = None
@@ -54,9 +73,13 @@ class Request:
     islands: str = "own"
     heavy: str = "own_grid"
 
+    def options(self) -> dict[str, Any]:
+        """How the input is read, by flag: what `rebalance` takes for granted when it reads the next state of it."""
+        return {name: getattr(self, name) for name in (*READING, *LAYERS) if getattr(self, name)}
+
     def sources(self) -> dict[str, str]:
         """What is read, ``FILE`` or ``FILE:layer`` as given, by what it is for."""
-        given = {name: getattr(self, name) for name in ("locks", "streets", "barriers", "crossings", "links")}
+        given = {name: getattr(self, name) for name in FILES}
         return {"graph" if is_metis(self.source) else "units": self.source} | {n: s for n, s in given.items() if s}
 
     def files(self) -> dict[str, Path]:
@@ -83,6 +106,7 @@ class Territory:
     findings: tuple[Finding, ...] = ()
     streets: Any = None
     barriers: Any = None
+    parents: Any = None
 
 
 def is_metis(path: str) -> bool:
@@ -96,6 +120,17 @@ def territory_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--workload", metavar="COL", multiple=True, help="Column of workload; repeat for several."),
         click.option("--id", "id", metavar="COL", help="Column of unit ids. Default: unit."),
         click.option("--parent", metavar="COL", help="Column of parents: no grid crosses their boundaries."),
+        click.option(
+            "--parents",
+            metavar="F[:layer]",
+            help="Polygons of parents, digitised apart: units go to the largest share; --parent is their id column.",
+        ),
+        click.option(
+            "--parent-share",
+            metavar="S",
+            type=click.FloatRange(min=0, max=1),
+            help="Units with a smaller share in their parent are listed as doubtful. Default 0.95.",
+        ),
         click.option("--locks", metavar="CSV", help="Table unit, kind, group: what must stay together, apart, fixed …"),
         click.option("--streets", metavar="F[:layer]", help="Street lines: borders along them cost less."),
         click.option("--class-column", metavar="COL", help="Column of street classes. Default: highway."),
@@ -117,6 +152,25 @@ def territory_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="What a unit without a workload value means.",
         ),
         click.option("--links", metavar="F[:layer]", help="Units joined without a border: lines, or a CSV of two ids."),
+        click.option(
+            "--overrides",
+            metavar="CSV",
+            help="Table u, v, action, reason: pairs to join or to part, whatever the shapes.",
+        ),
+        click.option(
+            "--snap",
+            metavar="METRES",
+            type=click.FloatRange(min=0),
+            help="Gaps and overlaps up to this width are borders. Default 0.05; more at seams of layers.",
+        ),
+        click.option(
+            "--source-datum",
+            metavar="LAYER=DATUM",
+            multiple=True,
+            callback=_datums,
+            help="gcj02 or bd09: the layer (units, streets …) comes from a Chinese web map. Repeatable.",
+        ),
+        click.option("--crs", metavar="EPSG:N", help="System in metres to measure in. Default: that of UNITS, or UTM."),
     ]
     return _with(command, options)
 
@@ -155,6 +209,17 @@ def _share(_: click.Context, __: click.Parameter, tolerance: str | None) -> str 
             cure = "write 0.05 for 5 %."
         raise click.UsageError(f"--tolerance is a share, not a percentage: {cure}")
     return tolerance
+
+
+def _datums(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what is no LAYER=DATUM."""
+    for pair in given:
+        layer, equals, datum = pair.partition("=")
+        if not equals or layer not in ("units", *FILES) or datum not in ("gcj02", "bd09"):
+            raise click.UsageError(
+                f"--source-datum takes LAYER=DATUM, such as streets=gcj02 or units=bd09; got {pair!r}."
+            )
+    return given
 
 
 def exception_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -202,7 +267,9 @@ def state_problem(request: Request, territory: Territory) -> Problem:
     if request.locks:
         locks = read_locks(request.locks, territory.graph.ids)
     parent = None
-    if request.parent:
+    if territory.parents is not None:
+        parent = territory.parents.parent_of
+    elif request.parent:
         parent = territory.units[request.parent]
     return build_problem(
         territory.graph,
@@ -247,38 +314,78 @@ def _refuse_options(request: Request, names: tuple[str, ...], what: str) -> None
 
 
 def _read_shapes(request: Request) -> Territory:
-    from gridopt.io.tables import read_layer, read_table, read_units
     from gridopt.territory.adjacency import build_graph
     from gridopt.territory.crs import to_metric
 
-    wanted = [*request.workload, *([request.parent] if request.parent else [])]
-    units = read_units(request.source, id_column=request.id, columns=wanted)
-    streets = read_layer(request.streets, what="streets", shapes=("line",)) if request.streets else None
-    barriers = read_layer(request.barriers, what="barriers", shapes=("line", "polygon")) if request.barriers else None
-    crossings = read_layer(request.crossings, what="crossings", shapes=("point", "line")) if request.crossings else None
-    links = _link_ids(read_table(request.links, what="links", as_text=True), units.index) if request.links else None
-    told = [
-        f for layer in (units, streets, barriers, crossings) for f in getattr(layer, "attrs", {}).get("findings", ())
-    ]
-    more: dict[str, Any] = {}
-    if request.street_tolerance is not None:
-        more["street_tolerance"] = request.street_tolerance
-    units, _, said = to_metric(units, what="units")
-    graph = build_graph(
-        units,
-        streets=streets,
-        barriers=barriers,
-        crossings=crossings,
-        links=links,
-        class_column=request.class_column,
-        **more,
-    )
+    units, options = read_shapes(request)
+    told = [f for layer in (units, *options.values()) for f in getattr(layer, "attrs", {}).get("findings", ())]
+    units, _, said = to_metric(units, options.pop("crs", None), what="units")
+    parents = _read_parents(request, units)
+    graph = build_graph(units, **options)
+    if parents is not None:
+        units = units.copy()
+        for name, column in (("parent", "parent"), ("share", "parent_share")):
+            while column in units.columns:
+                column += "_2"
+            units[column] = parents.table[name]
+        said = (*said, *parents.findings)
     workload = units[list(request.workload)]
-    return Territory(graph, workload, units, request.inputs(), (*told, *said), streets, barriers)
+    layers = options.get("streets"), options.get("barriers")
+    return Territory(graph, workload, units, request.inputs(), (*told, *said), *layers, parents)
 
 
-def _link_ids(links: pd.DataFrame, units: pd.Index) -> pd.DataFrame:
-    """Ids of a table of links as the units have them, and costs as numbers: a CSV is read as text."""
+def _read_parents(request: Request, units: Any) -> Any:
+    """Assign units to the polygons of their parents, where these are given."""
+    from gridopt.io.tables import need_columns, read_layer
+    from gridopt.territory.parents import assign_parents
+
+    if not request.parents:
+        return None
+    if not request.parent:
+        raise click.UsageError("say which column of --parents holds their ids: --parent COL.")
+    layer = _from_datum(request, "parents", read_layer(request.parents, what="parents", shapes=("polygon",)))
+    need_columns(layer, [request.parent], "parents", request.parents)
+    more = {} if request.parent_share is None else {"threshold": request.parent_share}
+    return assign_parents(units, layer, id_column=request.parent, **more)
+
+
+def _from_datum(request: Request, name: str, layer: Any) -> Any:
+    """Convert a layer that is said to come from a Chinese web map."""
+    from gridopt.territory.datum import to_wgs84
+
+    said = dict(pair.split("=") for pair in request.source_datum)
+    if name not in said:
+        return layer
+    if not hasattr(layer, "geometry"):
+        raise click.UsageError(f"--source-datum {name}={said[name]}: {name} have no coordinates.")
+    return to_wgs84(layer, said[name])
+
+
+def read_shapes(request: Request) -> tuple[Any, dict[str, Any]]:
+    """Units of a request, and the arguments of `build_graph` that it asks for."""
+    from gridopt.io.tables import read_layer, read_table, read_units
+
+    wanted = [*request.workload, *([request.parent] if request.parent and not request.parents else [])]
+    units = _from_datum(request, "units", read_units(request.source, id_column=request.id, columns=wanted))
+    kinds = {"streets": ("line",), "barriers": ("line", "polygon"), "crossings": ("point", "line")}
+    options: dict[str, Any] = {}
+    for name, shapes in kinds.items():
+        source = getattr(request, name)
+        if source:
+            options[name] = _from_datum(request, name, read_layer(source, what=name, shapes=shapes))
+    if request.links:
+        links = _from_datum(request, "links", read_table(request.links, what="links", as_text=True))
+        options["links"] = _unit_ids(links, units.index)
+    if request.overrides:
+        options["overrides"] = _unit_ids(read_table(request.overrides, what="overrides", as_text=True), units.index)
+    for name in ("class_column", "street_tolerance", "snap", "crs"):
+        if getattr(request, name) is not None:
+            options[name] = getattr(request, name)
+    return units, options
+
+
+def _unit_ids(links: pd.DataFrame, units: pd.Index) -> pd.DataFrame:
+    """Ids of a table of pairs as the units have them, and costs as numbers: a CSV is read as text."""
     if hasattr(links, "geometry"):
         return links
     links = links.copy()

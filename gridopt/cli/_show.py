@@ -30,11 +30,15 @@ SECONDS_BETWEEN = 0.2
 
 FLAGS = {
     "n_grids": "--grids",
+    "carry": "--workload",
+    "threshold": "--parent-share",
     **{
         name: f"--{name.replace('_', '-')}"
         for name in (
-            *("band", "barriers", "class_column", "crossings", "heavy", "islands", "links", "locks", "missing"),
-            *("min_area", "parent", "seconds", "seed", "steps", "street_tolerance", "tolerance", "workers"),
+            *("band", "barriers", "class_column", "compounds", "crossings", "gap", "gap_width", "heavy", "islands"),
+            *("keep", "links", "locks", "median_width", "min_area", "missing", "overrides", "parent", "parents"),
+            *("seconds", "seed", "sliver_width", "source_datum", "spike_width", "steps"),
+            *("street_tolerance", "tolerance", "workers"),
         )
     },
 }
@@ -48,13 +52,15 @@ IN_PYTHON = re.compile(
     r"""(?:\{[^}]*\}|\[[^]]*\]|"[^"]*"|'[^']*'|[\w.:]*\w)?"""
 )
 """Arguments that no flag sets, with their values."""
+OF_SOME = ("crs", "snap")
+"""Arguments that only some commands have a flag for."""
 MISLEADING_GAP = 0.5
 """A bound further below the plan than this share of its cost is said to tell little."""
 
 
-def in_flags(text: str) -> str:
+def in_flags(text: str, command: click.Command | None = None) -> str:
     """
-    Say a message of the library in terms of the command line.
+    Say a message of the library in terms of the command line: of the flags of `command`, or of the one that runs.
 
     Examples
     --------
@@ -65,7 +71,15 @@ def in_flags(text: str) -> str:
     >>> in_flags("Name a system in metres with crs=, or give snap=0.5.")
     'Name a system in metres with crs= (in Python), or give snap=0.5 (in Python).'
     """
-    return IN_PYTHON.sub(lambda match: f"{match[0]} (in Python)", ARGUMENT.sub(_flag, text))
+    context = click.get_current_context(silent=True)
+    command = command or (context.command if context else None)
+    own = {p.name for p in command.params} if command else set()
+    here = [name for name in OF_SOME if name in own]
+    text = IN_PYTHON.sub(lambda m: m[0] if m[0].partition("=")[0] in here else f"{m[0]} (in Python)", text)
+    text = ARGUMENT.sub(_flag, text)
+    for name in here:
+        text = re.sub(rf"""(?<![\w'"-]){name}=(?=(['"\w]?))""", lambda m: f"--{m[0][:-1]}{' ' if m[1] else ''}", text)
+    return text.replace("repair_units()", "gridopt repair")
 
 
 def _flag(match: re.Match[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 UNITS_LAYER = "units"
+SHAPES: dict[str, tuple[str, ...]] = {
+    "boundary": ("polygon",),
+    "streets": ("line",),
+    "barriers": ("line", "polygon"),
+    "compounds": ("polygon",),
+    "parents": ("polygon",),
+}
+"""Layers of a territory, and the kinds of shapes each may hold."""
+
+
+def _metres(flag: str, text: str) -> Callable[..., Any]:
+    return click.option(flag, metavar="METRES", type=click.FloatRange(min=0), help=text)
 
 
 @click.command("blocks", short_help="Streets in, units out.")
@@ -23,57 +37,40 @@ UNITS_LAYER = "units"
 @click.option("--streets", required=True, metavar="F[:layer]", help="Street lines.")
 @click.option("--barriers", metavar="F[:layer]", help="Rivers, rail, walls: they cut as streets do.")
 @click.option("--class-column", metavar="COL", help="Column of street classes. Default: highway.")
+@click.option("--keep", metavar="CLASS", multiple=True, help="Classes that cut; repeatable. Default: motor roads.")
+@click.option("--compounds", metavar="F[:layer]", help="Outlines of compounds: streets inside do not cut.")
+@click.option("--parents", metavar="F[:layer]", help="Communities: their outlines cut, nothing is merged across.")
+@click.option("--raw", is_flag=True, help="Keep every face that the lines enclose: medians, roundabouts, slivers.")
+@_metres("--gap", "Gaps in streets up to this are closed. Default 5.")
+@_metres("--median-width", "Faces below this between carriageways of one street are medians. Default 25.")
+@_metres("--sliver-width", "Faces below this are slivers, whatever is around them. Default 10.")
 @click.option(
     "--min-area",
     metavar="M2",
     type=click.FloatRange(min=0),
-    help="Pieces below so many square metres join the neighbour with the longest shared border. Default 1.",
+    help="Smaller pieces join the neighbour with the best border to lose. Default 500; 1 with --raw.",
 )
 @object_options
-@click.option("--out", required=True, metavar="FILE", help="units.gpkg.")
-def command(
-    boundary: str,
-    streets: str,
-    barriers: str | None,
-    class_column: str | None,
-    min_area: float | None,
-    out: str,
-    **asked: Any,
-) -> int:
+@click.option("--check", "only_check", is_flag=True, help="Only say what the streets are like; write nothing.")
+@click.option("--out", metavar="FILE", help="units.gpkg.")
+def command(only_check: bool, out: str | None, **given: Any) -> int:
     """
     Cut a territory along its streets into units, without gap or overlap, and count objects in each.
 
-    Each NAME becomes a column: how many of these objects lie in the unit. `gridopt count` does the same for units that
-    are there.
+    Medians of dual carriageways, roundabouts, land between slip roads and slivers become part of a unit beside them;
+    the layer `merged` holds each. With --objects, each NAME becomes a column: how many of these objects lie in the
+    unit; `gridopt count` does the same for units that are there.
     """
     from gridopt.cli._show import quiet_library, show_files, show_findings
-    from gridopt.io._atomic import check_no_input, check_writable
-    from gridopt.io.tables import read_layer, split_layer
-    from gridopt.territory.blocks import build_blocks
 
-    wish = ObjectsAsked(**asked)
+    wish = ObjectsAsked(**{f.name: given.pop(f.name) for f in fields(ObjectsAsked)})
     wish.check()
-    target = Path(out)
-    if target.suffix.lower() != ".gpkg":
-        raise click.UsageError(f"units are written to a GeoPackage: name it {target.stem or 'units'}.gpkg, not {out}.")
+    if only_check:
+        with quiet_library():
+            return _check(given)
+    target = _target(out)
     with quiet_library():
-        sources = [boundary, streets, *([barriers] if barriers else []), *wish.sources().values()]
-        check_no_input([check_writable(target)], [split_layer(source)[0] for source in sources])
-        layers = {
-            "boundary": read_layer(boundary, what="boundary", shapes=("polygon",)),
-            "streets": read_layer(streets, what="streets", shapes=("line",)),
-        }
-        if barriers is not None:
-            layers["barriers"] = read_layer(barriers, what="barriers", shapes=("line", "polygon"))
-        more: dict[str, Any] = {} if min_area is None else {"min_area": min_area}
-        units = build_blocks(**layers, class_column=class_column, **more)
-        found = [f for layer in layers.values() for f in layer.attrs.get("findings", ())]
-        found += units.attrs.get("findings", ())
-        counted = count(units, wish) if wish.objects or wish.spread else None
-        if counted is not None:
-            found += counted.findings
-            units[counted.columns.columns] = counted.columns
-        _write(target, units, found, counted)
+        units, counted, found = _build(given, wish, target)
     click.echo(f"units       {len(units):,}, {units['area_m2'].sum() / 1e6:,.2f} km² without gap or overlap")
     if counted is not None:
         show_conservation(counted.conservation)
@@ -82,12 +79,66 @@ def command(
     return SOUND
 
 
+def _target(out: str | None) -> Path:
+    if out is None:
+        raise click.UsageError("say where the units go: --out units.gpkg. With --check nothing is written.")
+    target = Path(out)
+    if target.suffix.lower() != ".gpkg":
+        raise click.UsageError(f"units are written to a GeoPackage: name it {target.stem or 'units'}.gpkg, not {out}.")
+    return target
+
+
+def _check(given: dict[str, Any]) -> int:
+    from gridopt.cli._show import show_findings
+    from gridopt.territory.blocks import check_streets
+
+    more = _arguments(given, ("class_column", "keep", "gap", "median_width", "sliver_width"))
+    found = check_streets(**_layers(given, ("boundary", "streets")), **more)
+    show_findings("findings", found)
+    return SOUND
+
+
+def _build(given: dict[str, Any], wish: ObjectsAsked, target: Path) -> tuple[Any, Counted | None, Any]:
+    """Read, cut, count, write; return the units, what was counted and what there is to say."""
+    from gridopt.io._atomic import check_no_input, check_writable
+    from gridopt.io.tables import split_layer
+    from gridopt.territory.blocks import build_blocks
+
+    sources = [given[name] for name in SHAPES if given[name]] + [*wish.sources().values()]
+    check_no_input([check_writable(target)], [split_layer(source)[0] for source in sources])
+    layers = _layers(given, tuple(SHAPES))
+    names = ("class_column", "keep", "gap", "median_width", "sliver_width", "min_area")
+    units = build_blocks(**layers, **_arguments(given, names), clean=not given["raw"])
+    found = [f for layer in layers.values() for f in layer.attrs.get("findings", ())]
+    found += units.attrs.get("findings", ())
+    counted = count(units, wish) if wish.objects or wish.spread else None
+    if counted is not None:
+        found += counted.findings
+        units[counted.columns.columns] = counted.columns
+    _write(target, units, found, counted)
+    return units, counted, found
+
+
+def _layers(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    from gridopt.io.tables import read_layer
+
+    return {name: read_layer(given[name], what=name, shapes=SHAPES[name]) for name in names if given[name]}
+
+
+def _arguments(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Options that were given; the library knows the defaults of the others."""
+    return {name: given[name] for name in names if given[name] not in (None, ())}
+
+
 def _write(target: Path, units: Any, found: list[Finding], counted: Counted | None) -> None:
     from gridopt.io._atomic import replacing
     from gridopt.io._layers import findings_table, write_layers
+    from gridopt.territory.merged import merged_faces
 
     layers = {UNITS_LAYER: units.reset_index(), "findings": findings_table(found)}
     if counted is not None:
         layers |= {"conservation": counted.conservation.reset_index(), "outside": counted.outside}
+    if units.attrs.get("merged"):
+        layers["merged"] = merged_faces(units)
     with replacing(target) as (temporary,):
         write_layers(temporary, layers)

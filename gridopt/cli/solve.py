@@ -154,7 +154,7 @@ def _search_and_write(
         if result.status == Status.NO_PLAN:
             click.echo(f"gridopt: {result.reason} Nothing was written.", err=True)
             return NO_PLAN
-        files = _write(out, result, territory, problem.findings)
+        files = _write(out, result, territory, problem.findings, request.options())
         if picture is not None and result.plan is not None:
             files.append(_draw(picture, result, territory, request))
         show_files(files)
@@ -179,7 +179,9 @@ def _draw(picture: str, result: Result, territory: Territory, request: Request) 
     return Path(picture)
 
 
-def _write(out: Path, result: Result, territory: Territory, told: tuple[Finding, ...]) -> list[Path]:
+def _write(
+    out: Path, result: Result, territory: Territory, told: tuple[Finding, ...], options: dict[str, Any]
+) -> list[Path]:
     """Write what there is to write: a plan, a partition, or the findings alone."""
     from gridopt.io._atomic import undisturbed
     from gridopt.io.metis import write_partition
@@ -189,7 +191,7 @@ def _write(out: Path, result: Result, territory: Territory, told: tuple[Finding,
 
     about: dict[str, Any] = {"inputs": territory.inputs, "findings": territory.findings}
     if territory.units is not None and result.plan is not None:
-        return list(save_plan(out, result, territory.units, **about))
+        return list(save_plan(out, result, territory.units, options=options, **about))
     about["findings"] = (*told, *territory.findings)
     if result.plan is None:
         beside = _json_beside(out) if territory.units is None else outputs_of(out)[2]

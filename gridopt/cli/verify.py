@@ -51,7 +51,7 @@ def command(
         else:
             file = read_plan(plan)
             found_plan, told = file.plan, list(file.findings)
-        broken = verify(found_plan.problem, found_plan.labels)
+        broken = verify(found_plan.problem, found_plan)
     show_plan(found_plan)
     show_findings("notes", told)
     if broken:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LAYERS", "edits_elsewhere", "need_layers"]
 
-LAYERS = ("units", "grids", "borders", "adjacency", "problem", "findings")
+LAYERS = ("units", "grids", "borders", "moves", "adjacency", "problem", "findings")
 """Layers of ours in a plan's GeoPackage."""
 COLUMNS = {"unit", "grid"}
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +14,10 @@ from numpy.typing import NDArray
 from gridopt._validate import nearest_names, to_work_units
 from gridopt.errors import Finding, GridoptError, InputError, name_ids
 from gridopt.io._atomic import check_no_input, check_writable, replacing, sha256_of
+from gridopt.io._document import SCHEMA_VERSION, begin_lineage, digests_of, make_document, read_json, write_json
 from gridopt.io._edits import edits_elsewhere, need_layers
 from gridopt.io._layers import adjacency_table, findings_table, fit_columns, problem_table, write_layers
-from gridopt.io._stored import digest, document_of, graph_from, ids_of, problem_from
+from gridopt.io._stored import document_of, graph_from, ids_of, problem_from
 from gridopt.io.qgis import Style, write_styles
 from gridopt.io.tables import existing_file, need_columns, read_table, split_layer
 from gridopt.model.plan import Plan
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["SCHEMA_VERSION", "PlanFile", "check_outputs", "outputs_of", "read_plan", "write_plan", "write_result"]
-
-SCHEMA = "gridopt-plan"
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +106,9 @@ def write_plan(
     findings: Sequence[Finding] = (),
     metrics: Mapping[str, Any] | None = None,
     styles: Sequence[Style] = (),
+    moves: pd.DataFrame | None = None,
+    lineage: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> tuple[Path, Path, Path]:
     """
     Write the files of a plan: all appear, or the old ones stay.
@@ -133,6 +131,13 @@ def write_plan(
         Figures of the plan, for ``plan.json``.
     styles : sequence of Style
         How its layers look in QGIS.
+    moves : GeoDataFrame or DataFrame, optional
+        Units that moved from the plan before, for the layer of this name.
+    lineage : mapping, optional
+        What the grids descend from, as `gridopt.planning.lineage.Lineage.as_dict` gives it. Default: a line of plans
+        begins with this one.
+    options : mapping, optional
+        How the input was read (columns of ids, parents …), for those who read it again.
 
     Returns
     -------
@@ -177,21 +182,25 @@ def write_plan(
         layers["grids"] = grids.reset_index()
     if borders is not None:
         layers["borders"] = borders
+    if moves is not None:
+        layers["moves"] = moves
     layers["adjacency"] = adjacency_table(problem.graph, problem.edge_cost)
-    layers["problem"] = problem_table(problem)
+    layers["problem"] = problem_table(problem, plan.grid_ids)
     layers["findings"] = findings_table(told)
-    document = _document(result, told, inputs, metrics)
+    document = make_document(result, told, inputs, metrics)
     document["problem"] = document_of(problem, plan.grid_ids)
     for attribute in document["problem"]["attributes"]:
         attribute["column"] = names[attribute["name"]]
-    document["digests"] = _digests(plan)
+    document["digests"] = digests_of(plan)
+    document["lineage"] = begin_lineage(document["digests"]) if lineage is None else dict(lineage)
+    document["options"] = dict(options or {})
     with replacing(gpkg, csv, target) as (new_gpkg, new_csv, new_target):
         write_layers(new_gpkg, layers)
         if styles:
             write_styles(new_gpkg, styles)
         _write_assignment(new_csv, plan)
         document["files"] = {gpkg.name: sha256_of(new_gpkg), csv.name: sha256_of(new_csv)}
-        _write_json(new_target, document)
+        write_json(new_target, document)
     return gpkg, csv, target
 
 
@@ -218,13 +227,13 @@ def write_result(
     """
     target = Path(path)
     check_no_input([target], [split_layer(source)[0] for source in (inputs or {}).values()])
-    document = _document(result, _distinct((*result.exceptions, *findings)), inputs, metrics)
+    document = make_document(result, _distinct((*result.exceptions, *findings)), inputs, metrics)
     if result.plan is not None:
         document["problem"] = document_of(result.plan.problem, result.plan.grid_ids)
-        document["digests"] = _digests(result.plan)
+        document["digests"] = digests_of(result.plan)
     document["files"] = {Path(f).name: sha256_of(f) for f in files}
     with replacing(target) as (temporary,):
-        _write_json(temporary, document)
+        write_json(temporary, document)
     return target
 
 
@@ -258,7 +267,7 @@ def read_plan(path: str | os.PathLike[str]) -> PlanFile:
     """
     gpkg = existing_file(path, "plan")
     gpkg, _, beside = outputs_of(gpkg)
-    document = _read_json(beside, gpkg)
+    document = read_json(beside, gpkg)
     parts = {
         "units": ("unit", "grid"),
         "adjacency": ("u", "v", "length", "cost", "kind"),
@@ -292,7 +301,8 @@ def _rebuild(stored: Mapping[str, Any], layers: Mapping[str, pd.DataFrame], gpkg
     units.index = _index(ids_of(units["unit"]))
     units = _in_order(units.drop(columns="unit"), graph.ids)
     problem = problem_from(stored, graph, table, adjacency, units)
-    return units, Plan(problem, _labels_of(units["grid"], [grid["id"] for grid in stored["grids"]]))
+    grids = [grid["id"] for grid in stored["grids"]]
+    return units, Plan(problem, _labels_of(units["grid"], grids), np.array(grids, dtype=object))
 
 
 # ---- checks ---------------------------------------------------------------------------------------------------------
@@ -366,7 +376,7 @@ def _labels_of(column: pd.Series[Any], grids: list[str]) -> NDArray[np.int32]:
 
 def _changes(plan: Plan, document: Mapping[str, Any], gpkg: Path) -> list[Finding]:
     """What differs from what was written."""
-    now, then = _digests(plan), document.get("digests", {})
+    now, then = digests_of(plan), document.get("digests", {})
     if now["adjacency"] != then.get("adjacency"):
         cure = "Restore the layer from the file as it was written, or solve again."
         raise InputError(
@@ -388,102 +398,6 @@ def _changes(plan: Plan, document: Mapping[str, Any], gpkg: Path) -> list[Findin
         cure = "Loads are those of the columns as they now stand; the limits are those the plan was solved for."
         found.append(Finding("workload-edited", "warning", (str(gpkg),), None, None, cure))
     return found
-
-
-# ---- plan.json ------------------------------------------------------------------------------------------------------
-
-
-def _document(
-    result: Result,
-    findings: Sequence[Finding],
-    inputs: Mapping[str, str | os.PathLike[str]] | None,
-    metrics: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "status": str(result.status),
-        "reason": result.reason,
-        "cost": result.cost,
-        "bound": result.bound,
-        "gap": result.gap,
-        "imbalance": result.imbalance,
-        "imbalance_bound": result.imbalance_bound,
-        "seed": result.seed,
-        "parameters": dict(result.parameters),
-        "versions": dict(result.versions),
-        "timings": dict(result.timings),
-        "metrics": dict(metrics or {}),
-        "inputs": [_input(role, source) for role, source in (inputs or {}).items()],
-        "exceptions": [f.as_dict() for f in result.exceptions],
-        "findings": [f.as_dict() for f in findings],
-        "trace": [step._asdict() for step in result.trace],
-    }
-
-
-def _input(role: str, source: str | os.PathLike[str]) -> dict[str, Any]:
-    path, layer = split_layer(source)
-    return {"role": role, "path": str(path), "layer": layer, "sha256": sha256_of(path)}
-
-
-def _digests(plan: Plan) -> dict[str, str]:
-    problem, graph, nesting = plan.problem, plan.problem.graph, plan.problem.nesting
-    locks = (problem.fixed, problem.together, problem.apart)
-    return {
-        "labels": digest(graph.ids, plan.labels),
-        "workload": digest(graph.ids, problem.workload),
-        "limits": digest(problem.lo, problem.hi, nesting.region, nesting.grid_region, nesting.reason, *locks),
-        "adjacency": digest(graph.ids, graph.edges, graph.length, graph.cost, graph.kind),
-    }
-
-
-def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    text = json.dumps(_plain(document), ensure_ascii=False, indent=1, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _plain(value: Any) -> Any:
-    """Numbers of numpy, fractions, paths and mappings as JSON knows them; what is not finite is null."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int | bool) else str(value)
-
-
-def _read_json(path: Path, gpkg: Path) -> dict[str, Any]:
-    if not path.is_file():
-        cure = "Keep the two together: it holds the limits the plan was solved for."
-        raise InputError(
-            f"there is no {path.name} beside {gpkg}. {cure}",
-            [Finding("file-missing", "error", (str(path),), None, None, cure)],
-        )
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        cure = "Restore it, or solve again."
-        raise InputError(
-            f"{path} cannot be read: {error}. {cure}",
-            [Finding("file-unreadable", "error", (str(path),), str(error), None, cure)],
-        ) from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise InputError(f"{path} is not the plan.json of gridopt. Restore it, or solve again.")
-    if document.get("schema_version") != SCHEMA_VERSION:
-        raise InputError(
-            f"{path} has schema version {document.get('schema_version')}, this gridopt reads {SCHEMA_VERSION}. "
-            "Use the version of gridopt that wrote it, or solve again."
-        )
-    if "problem" not in document:
-        raise InputError(
-            f"{path} tells of a run that found no plan ({document.get('status')}: {document.get('reason')}); "
-            f"{gpkg.name} is from before. Solve again."
-        )
-    return document
 
 
 def _write_assignment(path: Path, plan: Plan) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt._validate import frozen
+from gridopt._validate import as_array, frozen
 from gridopt.errors import InputError, name_ids
 from gridopt.model.graph import components, first_places
-from gridopt.model.problem import Problem, grid_ids
+from gridopt.model.problem import Problem
+from gridopt.model.problem import grid_ids as default_ids
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,9 @@ class Plan:
         of the labels: a grid's limits are those of the region it lies in.
     labels : ndarray of int32, shape (n,)
         Grid of each unit, in ``[0, k)``.
+    grid_ids : ndarray of object (text), shape (k,)
+        Text id of each grid, no two alike; default ``G001 …``. Ids belong to grids, not to rows of an array: a plan in
+        force keeps them through renumbering, files and rebalancing.
 
     Attributes
     ----------
@@ -42,7 +46,7 @@ class Plan:
     Raises
     ------
     InputError
-        If labels are not one for each unit, or outside ``[0, k)``.
+        If labels are not one for each unit, or outside ``[0, k)``; if ids are not text, or not one for each grid.
 
     Examples
     --------
@@ -51,11 +55,14 @@ class Plan:
     >>> plan = go.Plan(go.build_problem(graph, workload=[1, 2, 2, 1], n_grids=2), [0, 0, 1, 1])
     >>> plan.loads[:, 0].tolist()
     [3, 3]
+    >>> go.Plan(plan.problem, plan.labels, ["G002", "G007"]).to_series().tolist()
+    ['G002', 'G002', 'G007', 'G007']
 
     """
 
     problem: Problem
     labels: NDArray[np.int32]
+    grid_ids: NDArray[Any] = None  # type: ignore[assignment]
     loads: NDArray[np.int64] = field(init=False)
     sizes: NDArray[np.int64] = field(init=False)
 
@@ -75,6 +82,7 @@ class Plan:
         loads = np.zeros((k, self.problem.n_attributes), dtype=np.int64)
         np.add.at(loads, labels, self.problem.workload)
         object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "grid_ids", default_ids(k) if self.grid_ids is None else _as_names(self.grid_ids, k))
         object.__setattr__(self, "loads", frozen(loads, np.int64))
         object.__setattr__(self, "sizes", frozen(np.bincount(labels, minlength=k), np.int64))
 
@@ -86,11 +94,6 @@ class Plan:
 
     def __repr__(self) -> str:
         return f"Plan({self.problem.n_units} units in {self.problem.n_grids} grids)"
-
-    @property
-    def grid_ids(self) -> NDArray[Any]:
-        """Text id of each grid, ``G001 …``, shape (k,)."""
-        return grid_ids(self.problem.n_grids)
 
     def to_series(self) -> pd.Series[Any]:
         """
@@ -124,11 +127,11 @@ class Plan:
         return self.labels != other.labels
 
     def relabelled(self, order: Any) -> Plan:
-        """Return the same plan with its grids renumbered: new grid ``j`` is the old ``order[j]``, limits and all."""
+        """Return the same plan with its grids renumbered: new grid ``j`` is the old ``order[j]``, limits, id, all."""
         order = np.asarray(order, dtype=np.int64)
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
-        return Plan(self.problem.permuted(order), back[self.labels])
+        return Plan(self.problem.permuted(order), back[self.labels], self.grid_ids[order])
 
     def canonical(self) -> Plan:
         """
@@ -145,6 +148,22 @@ class Plan:
             return self
         first = first_places(self.labels, self.problem.n_grids)  # empty grids come last
         return self.relabelled(np.argsort(first, kind="stable"))
+
+
+def _as_names(values: Any, k: int) -> NDArray[Any]:
+    """Text ids of grids, frozen, after checking that there is one for each."""
+    names = frozen(as_array(values, "grid ids", object), object)
+    if names.shape != (k,):
+        raise InputError(f"grid ids have shape {names.shape}; give one for each of the {k} grids.")
+    odd = [name for name in names if not isinstance(name, str) or not name or name != name.strip()]
+    if odd:
+        raise InputError(
+            f"{len(odd)} grid ids are not text, or have blanks around it (first: {odd[0]!r}). Give ids such as 'G001'."
+        )
+    if len(set(names)) < k:
+        twice = sorted({name for name in names if (names == name).sum() > 1})
+        raise InputError(f"{len(twice)} grid ids occur more than once ({name_ids(twice)}). Give each grid its own.")
+    return names
 
 
 def _rows_as_labelled(problem: Problem, labels: NDArray[np.int32]) -> Problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,11 +51,11 @@ def _broken_pairs(problem: Problem, labels: NDArray[np.int32]) -> int:
     return len(np.unique(np.sort(key[pairs], axis=1), axis=0))
 
 
-def broken_limits(problem: Problem, labels: NDArray[np.int32]) -> list[Finding]:
-    """Grids lighter than ``lo`` or heavier than ``hi``, one finding for each grid and attribute."""
+def broken_limits(problem: Problem, labels: NDArray[np.int32], names: NDArray[Any] | None = None) -> list[Finding]:
+    """Grids lighter than ``lo`` or heavier than ``hi``, one finding for each grid and attribute; `names`: their ids."""
     lo, hi, _ = limits_of(problem, labels)
     loads = _loads(problem, labels)
-    names = grid_ids(problem.n_grids)
+    names = grid_ids(problem.n_grids) if names is None else names
     found = []
     for low, side, code in ((True, lo, "under-limit"), (False, hi, "over-limit")):
         outside = loads < side if low else loads > side
@@ -69,10 +71,10 @@ def broken_limits(problem: Problem, labels: NDArray[np.int32]) -> list[Finding]:
     return found
 
 
-def broken_shape(problem: Problem, labels: NDArray[np.int32]) -> list[Finding]:
+def broken_shape(problem: Problem, labels: NDArray[np.int32], names: NDArray[Any] | None = None) -> list[Finding]:
     """Grids that are empty, in several pieces, or across regions; regions with too few or too many grids."""
     graph, k = problem.graph, problem.n_grids
-    names = grid_ids(k)
+    names = grid_ids(k) if names is None else names
     sizes = np.bincount(labels, minlength=k)
     found = [
         Finding("empty-grid", "error", (str(names[j]),), 0, 1, "Every grid has at least one unit.")
@@ -87,12 +89,14 @@ def broken_shape(problem: Problem, labels: NDArray[np.int32]) -> list[Finding]:
         ids = (str(names[j]), *(a.item() if hasattr(a, "item") else a for a in apart))
         cure = "A grid is connected: these units of it lie in different pieces."
         found.append(Finding("not-contiguous", "error", ids, int(pieces[j]), 1, cure))
-    return found + _across_regions(problem, labels, sizes)
+    return found + _across_regions(problem, labels, sizes, names)
 
 
-def _across_regions(problem: Problem, labels: NDArray[np.int32], sizes: NDArray[np.int64]) -> list[Finding]:
+def _across_regions(
+    problem: Problem, labels: NDArray[np.int32], sizes: NDArray[np.int64], names: NDArray[Any]
+) -> list[Finding]:
     nesting, k = problem.nesting, problem.n_grids
-    names, found = grid_ids(k), []
+    found = []
     pairs = np.unique(labels.astype(np.int64) * nesting.n_regions + nesting.region)
     across = np.bincount(pairs // nesting.n_regions, minlength=k)
     for j in np.flatnonzero(across > 1):
@@ -128,10 +132,10 @@ def _across_regions(problem: Problem, labels: NDArray[np.int32], sizes: NDArray[
     return found
 
 
-def broken_locks(problem: Problem, labels: NDArray[np.int32]) -> list[Finding]:
+def broken_locks(problem: Problem, labels: NDArray[np.int32], names: NDArray[Any] | None = None) -> list[Finding]:
     """Units outside the grid they are fixed to, compounds that are cut, pairs that should be apart and are not."""
-    ids, names = problem.graph.ids, grid_ids(problem.n_grids)
-    found = []
+    ids, found = problem.graph.ids, []
+    names = grid_ids(problem.n_grids) if names is None else names
     for u in np.flatnonzero((problem.fixed >= 0) & (problem.fixed != labels)):
         cure = "It is fixed there."
         found.append(

@@ -254,7 +254,9 @@ def read_incumbent(incumbent: Any, ids: NDArray[Any], k: int) -> NDArray[np.int3
     if incumbent is None:
         return None
     if isinstance(incumbent, Plan):
-        incumbent = incumbent.to_series()
+        import pandas as pd
+
+        incumbent = pd.Series(incumbent.labels, index=incumbent.problem.graph.ids)
     if hasattr(incumbent, "index") and hasattr(incumbent, "to_numpy"):
         known = incumbent[incumbent.index.isin(ids)]
         rows = align(known, ids, "incumbent", partial=True)

@@ -28,7 +28,8 @@ def verify(problem: Problem, labels: Any) -> list[Finding]:
     problem : Problem
         What the plan must keep.
     labels : array_like of int, Series of grid ids by unit id, Plan, or Result with a plan
-        Grid of each unit. A Series is aligned by index; text ids such as ``"G003"`` are understood.
+        Grid of each unit. A Series is aligned by index; text ids such as ``"G003"`` are understood. Findings about a
+        plan name its own grid ids.
 
     Returns
     -------
@@ -50,14 +51,18 @@ def verify(problem: Problem, labels: Any) -> list[Finding]:
     >>> [finding.code for finding in verify(problem, [0, 1, 0, 1])]
     ['not-contiguous', 'not-contiguous']
     """
+    labels = getattr(labels, "result", labels)
     given = labels_from(problem, labels)
-    found = broken_shape(problem, given) + broken_locks(problem, given)
-    return found if problem.soft else found + broken_limits(problem, given)
+    plan = labels.plan if isinstance(labels, Result) else labels
+    names = plan.grid_ids if isinstance(plan, Plan) and plan.problem.n_grids == problem.n_grids else None
+    found = broken_shape(problem, given, names) + broken_locks(problem, given, names)
+    return found if problem.soft else found + broken_limits(problem, given, names)
 
 
 def labels_from(problem: Problem, labels: Any) -> NDArray[np.int32]:
     """Return `labels` as an int32 array in the order of the units, refusing what is no complete assignment."""
     ids, k = problem.graph.ids, problem.n_grids
+    labels = getattr(labels, "result", labels)  # of `rebalance`
     if isinstance(labels, Result):
         labels = labels.require_plan()
     if isinstance(labels, Plan):

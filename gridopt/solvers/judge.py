@@ -63,7 +63,7 @@ def judge(
     if order is not None:
         labels = labels[np.argsort(order)]
     plan = Plan(problem, labels).canonical()
-    broken = verify(problem, plan.labels)
+    broken = verify(problem, plan)
     violation, cost = total_violation(problem, plan.labels), cost_of(problem, plan.labels)
     _compare(plan, broken, violation, cost, regions, outcomes, order)
     proved = all(o.status == "optimal" for o in outcomes.values())
@@ -133,7 +133,7 @@ def _missed_wishes(plan: Plan) -> tuple[Finding, ...]:
     """Grids of a soft problem outside their limits, as warnings."""
     if not plan.problem.soft:
         return ()
-    return tuple(f._replace(severity="warning") for f in broken_limits(plan.problem, plan.labels))
+    return tuple(f._replace(severity="warning") for f in broken_limits(plan.problem, plan.labels, plan.grid_ids))
 
 
 def _about_region(problem: Problem, region: int, code: str, cure: str) -> Finding:

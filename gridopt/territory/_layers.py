@@ -68,7 +68,8 @@ def check_layer(layer: Any, what: str, kinds: Sequence[str], valid: bool = False
     if valid:
         bad = ~shapely.is_valid(shapes)
         reason = shapely.is_valid_reason(shapes[bad][0]) if bad.any() else ""
-        cure = f"Mend them, for instance with {what}.geometry.make_valid(), and look at the result."
+        how = "repair_units()" if what == "units" else f"{what}.geometry.make_valid()"
+        cure = f"Mend them, for instance with {how}, and look at the result."
         _refuse(layer, what, bad, "are invalid", cure, "invalid-geometry", reason)
 
 

@@ -8,13 +8,42 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-__all__ = ["faces_within", "join_near_ends"]
+__all__ = ["dangling_ends", "faces_within", "join_near_ends"]
 
 OVERSHOOT = 0.001
 """Metres a joint is drawn past the line it meets, so that the two truly cross; the stub is a dangling end."""
 
 
-def join_near_ends(lines: NDArray[Any], snap: float) -> tuple[NDArray[Any], NDArray[np.float64]]:
+def dangling_ends(lines: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """
+    Ends of lines at which no other vertex lies.
+
+    Returns
+    -------
+    xy : ndarray of float64, shape (v, 2)
+        Vertices of all lines.
+    line : ndarray of int64, shape (v,)
+        Line of each vertex.
+    end, inner : ndarray of int64, shape (e,)
+        Positions of the dangling ends among the vertices, and of the vertex before each.
+
+    Examples
+    --------
+    >>> lines = shapely.linestrings([[(0, 0), (5, 0)], [(5, 0), (5, 9)]])
+    >>> xy, _, end, inner = dangling_ends(lines)
+    >>> xy[end].tolist(), xy[inner].tolist()
+    ([[0.0, 0.0], [5.0, 9.0]], [[5.0, 0.0], [5.0, 0.0]])
+    """
+    xy, line = shapely.get_coordinates(lines, return_index=True)
+    is_last, is_first = np.r_[line[1:] != line[:-1], True], np.r_[True, line[1:] != line[:-1]]
+    _, where, counts = np.unique(xy, axis=0, return_inverse=True, return_counts=True)
+    end = np.flatnonzero((counts[where.ravel()] == 1) & (is_first | is_last))
+    return xy, line, end, np.where(is_first[end], end + 1, end - 1)
+
+
+def join_near_ends(
+    lines: NDArray[Any], snap: float, level: NDArray[np.int64] | None = None
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """
     Draw the joints between dangling ends and the nearest other line within `snap`.
 
@@ -24,6 +53,8 @@ def join_near_ends(lines: NDArray[Any], snap: float) -> tuple[NDArray[Any], NDAr
         In metres; rings may be among them.
     snap : float
         Metres. 0 draws none.
+    level : ndarray of int64, shape (n,), optional
+        Ends are joined to lines of their own level only.
 
     Returns
     -------
@@ -52,6 +83,8 @@ def join_near_ends(lines: NDArray[Any], snap: float) -> tuple[NDArray[Any], NDAr
     points = shapely.points(xy[dangling])
     i, s = shapely.STRtree(segments).query(points, predicate="dwithin", distance=snap)
     away = _is_elsewhere(xy, line, is_first, is_last, dangling[i], start[s], 2 * snap)
+    if level is not None:
+        away &= level[line[dangling[i]]] == level[line[start[s]]]
     i, s = i[away], s[away]
     distance = shapely.distance(points[i], segments[s])
     order = np.lexsort((s, distance, i))

@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["Merge", "merge_small", "shared_lengths"]
+__all__ = ["Merge", "dissolve_groups", "group_small", "merge_small", "shared_lengths"]
 
 
 class Merge(NamedTuple):
@@ -83,13 +83,48 @@ def merge_small(
         In the order they happened; a face without neighbours stays and is in none.
     """
     area = shapely.area(faces)
-    small = np.flatnonzero(area < min_area)
-    if len(small) == 0:
+    if not (area < min_area).any():
         return faces, is_water, []
-    borders = shared_lengths(faces)
+    home, done = group_small(area, shared_lengths(faces), is_water, min_area)
+    kept = np.flatnonzero(home == np.arange(len(faces)))
+    row = np.full(len(faces), -1)
+    row[kept] = np.arange(len(kept))
+    faces = dissolve_groups(faces, home)
+    return faces, is_water[kept], [Merge(m.area_m2, int(row[home[m.row]]), m.border_m) for m in done]
+
+
+def group_small(
+    area: NDArray[np.float64], borders: sparse.csr_array, is_water: NDArray[np.bool_], min_area: float
+) -> tuple[NDArray[np.int64], list[Merge]]:
+    """
+    Group each face below `min_area`, smallest first, with the neighbour it has most border with.
+
+    Parameters
+    ----------
+    area : ndarray of float64, shape (n,)
+    borders : csr_array of float64, shape (n, n)
+        What two faces share; no entry where they must not be merged.
+    is_water : ndarray of bool, shape (n,)
+        Land goes to land and water to water where there is such a neighbour.
+    min_area : float
+
+    Returns
+    -------
+    home : ndarray of int64, shape (n,)
+        The face each one belongs to.
+    merges : list of Merge
+        In the order they happened; rows are positions of faces at that time.
+
+    Examples
+    --------
+    >>> chain = sparse.csr_array(np.array([[0, 3.0, 0], [3.0, 0, 2.0], [0, 2.0, 0]]))
+    >>> home, done = group_small(np.array([9.0, 1.0, 9.0]), chain, np.zeros(3, dtype=bool), 2.0)
+    >>> home.tolist(), done
+    ([0, 0, 2], [Merge(area_m2=1.0, row=0, border_m=3.0)])
+    """
     members: dict[int, list[int]] = {}
-    home = np.arange(len(faces))
-    heap = [(float(area[s]), int(s)) for s in small]
+    home = np.arange(len(area))
+    heap = [(float(area[s]), int(s)) for s in np.flatnonzero(area < min_area)]
     heapq.heapify(heap)
     done: list[Merge] = []
     area = area.copy()
@@ -107,14 +142,20 @@ def merge_small(
         area[other] += size
         if area[other] < min_area:
             heapq.heappush(heap, (float(area[other]), other))
-    kept = np.flatnonzero(home == np.arange(len(faces)))
-    faces = faces.copy()
-    for receiver, inside in members.items():
-        if home[receiver] == receiver:
-            faces[receiver] = shapely.normalize(shapely.coverage_union_all(faces[inside]))
-    row = np.full(len(faces), -1)
-    row[kept] = np.arange(len(kept))
-    return faces[kept], is_water[kept], [Merge(m.area_m2, int(row[home[m.row]]), m.border_m) for m in done]
+    return home, done
+
+
+def dissolve_groups(faces: NDArray[Any], home: NDArray[np.int64]) -> NDArray[Any]:
+    """Union of each group of faces, in the order of the faces that are their own home."""
+    order = np.argsort(home, kind="stable")
+    groups, start = np.unique(home[order], return_index=True)
+    many = np.flatnonzero(np.diff(np.r_[start, len(home)]) > 1)
+    stops = np.r_[start, len(home)]
+    merged = faces[groups]
+    for g in many:
+        merged[g] = shapely.coverage_union_all(faces[order[stops[g] : stops[g + 1]]])
+    merged[many] = shapely.normalize(merged[many])
+    return merged
 
 
 def _best_neighbour(

@@ -18,15 +18,19 @@ from gridopt.territory.barriers import anchors, blocked_intervals, join_over, un
 from gridopt.territory.borders import Borders, Contacts, find_borders, join_borders
 from gridopt.territory.crs import to_same_metric
 from gridopt.territory.links import read_links
+from gridopt.territory.overrides import Overrides, read_overrides
 from gridopt.territory.segments import complement
+from gridopt.territory.shift import find_shift
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["build_graph"]
+__all__ = ["build_graph", "read_layers"]
 
 BLOCKED_SHARE = 0.5
 """Share of a border along barriers above which the two units are no longer neighbours."""
+FEW = 0.2
+"""Share of border length along streets below which a shift between the layers is looked for."""
 _KINDS = {
     "units": POLYGONS,
     "streets": LINES,
@@ -46,6 +50,7 @@ def build_graph(
     barriers: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
     crossings: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
     links: Any = None,
+    overrides: Any = None,
     min_border: float = 1.0,
     snap: float = 0.05,
     street_tolerance: float = 1.0,
@@ -72,10 +77,14 @@ def build_graph(
         Points or lines, such as bridges, that join again what barriers part, also over gaps between units.
     links : DataFrame, sequence of tuples, GeoDataFrame or GeoSeries, optional
         Units joined without a border: pairs of ids (and a cost), or lines from unit to unit, such as ferries.
+    overrides : DataFrame or sequence of tuples, optional
+        What people know better: rows of two unit ids, ``join`` or ``part``, and a reason. They come last. A joined pair
+        that has a border keeps its length and has its smallest factor; without one its length is 0 and its cost 1.
     min_border : float
         Only borders longer than this many metres count; corners never do.
     snap : float
-        Gaps and overlaps up to this width, in metres, are borders too. 0: identical segments only.
+        Gaps and overlaps up to this width, in metres, are borders too: raise it to the width of the seam where layers
+        digitised apart meet. 0: identical segments only.
     street_tolerance : float
         Largest distance, in metres, between a border and the street or barrier it runs along. 1 suits blocks built
         from those very lines; layers digitised apart need 10 to 15.
@@ -95,7 +104,8 @@ def build_graph(
         ``length`` in decimetres; ``cost`` is the sum of length times class factor in tenths, at least 1, or the length
         where no streets are given. Restored crossings have the length of the border and the smallest factor; crossings
         over a gap and links have length 0 and cost 1. ``xy`` is a point inside each unit. ``findings`` tell of
-        overlaps, corners, short borders, barriers, unused crossings, units without neighbour, and components.
+        overlaps, corners, short borders, barriers, unused crossings, overrides, units without neighbour, and
+        components.
 
     Raises
     ------
@@ -125,7 +135,7 @@ def build_graph(
     _check_parameters(min_border, snap, street_tolerance)
     weights = check_factors(factors)
     given = {"units": units, "streets": streets, "barriers": barriers, "crossings": crossings, "links": links}
-    layers, said = _read_layers(given, crs)
+    layers, said = read_layers(given, crs)
     ids = as_ids(layers["units"].index)
     polygons = np.asarray(layers["units"].geometry)
     contacts = find_borders(polygons, snap)
@@ -139,7 +149,7 @@ def build_graph(
         known = lines.classes
         _, edge, _ = _measure(parted.borders)
         metres, names = measure_classes(parted.borders, edge, len(rows.pair), lines, street_tolerance)
-        said += _tell_streets(metres)
+        said += _tell_streets(metres, rows.length, layers)
         rows = _with_streets(rows, metres, names, [weights[c] for c in known], weights["none"])
     if layers["crossings"] is not None:
         least = min(weights.values()) if streets is not None else 1
@@ -147,6 +157,9 @@ def build_graph(
     if links is not None:
         pairs, costs = read_links(links if layers["links"] is None else layers["links"], ids, polygons)
         rows = _append(rows, pairs, np.zeros(len(pairs), dtype=np.int64), costs, LINK)
+    if overrides is not None:
+        least = min(weights.values()) if streets is not None else 1
+        rows = _with_overrides(rows, read_overrides(overrides, ids), contacts.borders, least, said)
     return _finish(rows, ids, polygons, known, streets is not None, said)
 
 
@@ -182,7 +195,7 @@ def _check_parameters(min_border: float, snap: float, street_tolerance: float) -
             raise InputError(f"{name}={value!r} must be a number of metres, at least 0.")
 
 
-def _read_layers(given: Mapping[str, Any], crs: Any) -> tuple[dict[str, Any], list[Finding]]:
+def read_layers(given: Mapping[str, Any], crs: Any) -> tuple[dict[str, Any], list[Finding]]:
     """Check all layers and bring them to one metric system; None for layers without rows and for tables of links."""
     layers: dict[str, Any] = {}
     for name, layer in given.items():
@@ -278,6 +291,29 @@ def _with_crossings(rows: _Rows, parted: _Parted, crossings: Any, least: int, sa
     return rows
 
 
+def _with_overrides(rows: _Rows, overrides: Overrides, borders: Borders, least: int, said: list[Finding]) -> _Rows:
+    """Take the edges of parted pairs away, add those of joined pairs with the length of the border they have."""
+    size = np.array(
+        [int(max(overrides.pairs.max(initial=0), rows.pair.max(initial=0), borders.pair.max(initial=0))) + 1, 1]
+    )
+    there, parted = rows.pair @ size, overrides.parted() @ size
+    gone = np.isin(there, parted)
+    idle = int((~np.isin(parted, there)).sum()) + int(np.isin(overrides.joined() @ size, there).sum())
+    rows = _Rows(*(getattr(rows, column)[~gone] for column in _Rows.__dataclass_fields__))
+    joined = overrides.joined()[np.argsort(overrides.joined() @ size, kind="stable")]
+    beside, _, metres = _measure(borders.take(np.isin(borders.pair @ size, joined @ size)))
+    length = np.zeros(len(joined), dtype=np.int64)
+    length[np.isin(joined @ size, beside @ size)] = _to_dm(metres)
+    before = len(rows.pair)
+    rows = _append(rows, joined, length, np.maximum(length * least, 1), LINK)
+    cure = f"Rows of overrides= joined {len(rows.pair) - before} pairs of units and parted {int(gone.sum())}."
+    said.append(Finding("override", "info", (), len(overrides.pairs), None, cure))
+    if idle:
+        cure = "Rows of overrides= join units that are neighbours, or part units that are none: they change nothing."
+        said.append(Finding("override-idle", "info", (), idle, None, cure))
+    return rows
+
+
 def _append(rows: _Rows, pairs: Array, length: Array, cost: Array, kind: int) -> _Rows:
     """Add edges for those pairs that have none yet."""
     size = np.array([int(max(pairs.max(initial=0), rows.pair.max(initial=0))) + 1, 1])
@@ -324,8 +360,14 @@ def _tell_contacts(contacts: Contacts, ids: Array) -> list[Finding]:
     return said
 
 
-def _tell_streets(metres: Array) -> list[Finding]:
-    if not len(metres) or metres.any():
+def _tell_streets(metres: Array, length: Array, layers: Mapping[str, Any]) -> list[Finding]:
+    """Streets that borders do not run along: is there a shift between the layers?"""
+    if not len(metres) or 10 * metres.sum() > FEW * length.sum():
+        return []
+    shift = find_shift(layers["streets"], layers["units"])
+    if shift is not None:
+        return [shift.finding("streets", "units")]
+    if metres.any():
         return []
     cure = "No border runs along any street: check the coordinate system of the streets, or raise street_tolerance=."
     return [Finding("streets-elsewhere", "warning", (), "0 %", None, cure)]

@@ -15,7 +15,15 @@ from gridopt.territory.borders import Borders
 from gridopt.territory.segments import explode, intervals_along, merge, near_pairs, union_length
 from gridopt.territory.streets import FACTORS, classify, is_tunnel
 
-__all__ = ["NAME_COLUMNS", "StreetLines", "check_factors", "measure_classes", "name_borders", "read_streets"]
+__all__ = [
+    "NAME_COLUMNS",
+    "StreetLines",
+    "check_factors",
+    "measure_classes",
+    "name_borders",
+    "read_names",
+    "read_streets",
+]
 
 PARALLEL = 0.866
 """Cosine above which a street and a border count as running along each other (30 degrees)."""
@@ -99,7 +107,7 @@ def read_streets(
     import shapely
 
     street_class, _, findings = classify(streets, class_column, classes, factors)
-    names, code = _read_names(streets, name_column)
+    names, code = read_names(streets, name_column)
     known = tuple(sorted((c for c in factors if c != "none"), key=lambda c: factors[c]))
     rank_of = {name: i for i, name in enumerate(known)}
     rank = np.array([rank_of.get(c, -1) for c in street_class.tolist()], dtype=np.int64)
@@ -111,7 +119,7 @@ def read_streets(
     return StreetLines(start, end, rank[row], code[row], known, names), findings
 
 
-def _read_names(streets: Any, name_column: str | None) -> tuple[tuple[str, ...], Array]:
+def read_names(streets: Any, name_column: str | None) -> tuple[tuple[str, ...], Array]:
     """Return street names, sorted, and each row's position among them (-1: no name)."""
     columns = list(streets.columns) if streets.ndim == 2 else []
     if name_column is None:

@@ -9,17 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt.errors import Finding, GeometryError, InputError
+from gridopt.territory._clean import Limits, Scene
 from gridopt.territory._layers import LINES, POLYGONS, as_layer, check_layer
+from gridopt.territory._ways import Ways, as_lines, read_ways
+from gridopt.territory.along import read_names
 from gridopt.territory.crs import to_same_metric
+from gridopt.territory.merged import joined_findings
 from gridopt.territory.streets import CUTTING, FACTORS, classify, is_cutting, is_tunnel
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["build_blocks"]
-
-_TOUCHING = 1e-6
-"""Metres below which an end that is joined is not worth a word: it touched a line between two vertices."""
+__all__ = ["build_blocks", "check_streets"]
 
 
 def build_blocks(
@@ -27,39 +28,70 @@ def build_blocks(
     streets: Any,
     *,
     barriers: Any = None,
+    compounds: Any = None,
+    parents: Any = None,
     class_column: str | None = None,
     classes: Mapping[Any, str] | None = None,
     factors: Mapping[str, int] = FACTORS,
     keep: Iterable[str] = CUTTING,
+    name_column: str | None = None,
+    clean: bool = True,
     snap: float = 0.5,
-    min_area: float = 1.0,
+    gap: float = 5.0,
+    median_width: float | None = None,
+    sliver_width: float | None = None,
+    min_area: float | None = None,
     crs: Any = None,
 ) -> gpd.GeoDataFrame:
     """
     Cut a territory along its streets into blocks, without gap or overlap.
 
+    Raw streets enclose more than blocks: medians of dual carriageways, roundabouts, wedges between slip roads, slivers
+    between a street and the footway beside it. These are recognised and become part of a block beside them, each on
+    record; ``clean=False`` keeps every face the lines enclose.
+
     Parameters
     ----------
     boundary : GeoDataFrame, GeoSeries or shapely geometry
         Polygons; their union is the territory. It may have holes and several parts. Lines between rows do not cut:
-        give them as `barriers` if they should. Shapely geometries are read in the coordinate system of `streets`.
+        give them as `barriers` or `parents` if they should. Shapely geometries are read in the coordinate system of
+        `streets`.
     streets : GeoDataFrame, GeoSeries or shapely geometries
-        Lines; streets beyond the boundary do no harm. A ``tunnel`` column is heeded: tunnels do not cut.
+        Lines; streets beyond the boundary do no harm. Columns ``tunnel`` (tunnels do not cut), ``bridge``, ``layer``,
+        ``oneway`` and ``junction`` are heeded as OpenStreetMap means them.
     barriers : GeoDataFrame, GeoSeries or shapely geometries, optional
         Rivers, rail, walls: lines cut (not in tunnels); the outline of polygons cuts, and what lies within becomes
-        blocks of its own, marked in the column ``barrier``, so that the result stays seamless.
+        blocks of its own, marked in the column ``barrier``, so that the result stays seamless. Nothing is merged
+        across them.
+    compounds : GeoDataFrame, GeoSeries or shapely geometries, optional
+        Outlines of gated compounds, campuses, factories: streets inside do not cut, but for those of the highest class.
+    parents : GeoDataFrame, GeoSeries or shapely geometries, optional
+        Communities, villages, wards: their outlines cut, and nothing is merged across. The column ``parent`` holds the
+        index of the parent each block lies in.
     class_column, classes, factors : optional
         How street classes are read, see `gridopt.territory.streets.classify`. OpenStreetMap's ``highway`` is
         understood by itself.
     keep : iterable of str
         Street classes that cut, and single values of the class column, as in ``(*CUTTING, "service")``. By default
         motor roads cut; footpaths and service roads do not. Streets of unknown class are ``"local"`` and cut.
+    name_column : str, optional
+        Street names; carriageways of one name belong together. Default: ``name`` and the like, if there is one.
+    clean : bool
+        False leaves the faces as they are: then `gap`, widths, levels, compounds and parents are not looked at, and
+        `min_area` is 1.
     snap : float
         Metres. An end that stops this short of another line is joined to it; 0 joins none.
         Ends that meet nothing do not cut.
-    min_area : float
-        Square metres. Smaller faces are merged into the neighbour with the longest shared border (water into water
-        first), each with a finding; 0 merges none. The default only removes what drawing errors leave.
+    gap : float
+        Metres. Dead ends that face each other this near, or point at a line this near, are joined; 0 joins none.
+    median_width : float, optional
+        Metres. Faces narrower than this between carriageways of one street are medians. Default 25. The width is that
+        of the rectangle of the same area and perimeter.
+    sliver_width : float, optional
+        Metres. Faces narrower than this are slivers, whatever is around them. Default 10.
+    min_area : float, optional
+        Square metres. Smaller faces are merged, smallest first, into the neighbour with the best border to lose (the
+        longest, of the most minor class); 0 merges none. Default 500, or 1 with ``clean=False``.
     crs : optional
         Projected coordinate system in metres to work in; see `gridopt.territory.crs.to_metric`.
 
@@ -68,7 +100,8 @@ def build_blocks(
     GeoDataFrame
         One row per block: index ``unit`` (text ``B00001`` …, numbered in row bands north to south, west to east inside
         a band, whatever the order of the input), ``area_m2`` (float64), ``barrier`` (bool, only with polygon
-        `barriers`), ``geometry`` (Polygon). ``attrs["findings"]`` is a tuple of `Finding`.
+        `barriers`), ``parent`` (only with `parents`), ``geometry`` (Polygon). ``attrs["findings"]`` is a tuple of
+        `Finding`; `gridopt.territory.merged.merged_faces` returns what was merged, as a table with shapes.
 
     Raises
     ------
@@ -81,9 +114,11 @@ def build_blocks(
     Notes
     -----
     All lines are noded together in floating point, so neighbours share their borders vertex by vertex
-    (``shapely.coverage_is_valid``). Streets on two levels cut each other like any others. O(s log s) for s segments.
-    Row bands follow the rule of unit cells (DB11/T: west to east, north to south); a band is as high as the median
-    block.
+    (``shapely.coverage_is_valid``). A street and the bridge over it do not meet: what ends under or on a bridge is a
+    dead end. Borders stay on one of two carriageways, the one to the south or east. Where the usual widths and areas do
+    not fit, because all faces are tiny (less than 2,500 m2 around a point on average), they shrink with the faces.
+    O(s log s) for s segments. Row bands follow the rule of unit cells (DB11/T: west to east, north to south); a band is
+    as high as the median block. See the methods page for the steps and how they compare with others.
 
     Examples
     --------
@@ -94,14 +129,135 @@ def build_blocks(
     >>> blocks["area_m2"].to_dict()
     {'B00001': 8000.0, 'B00002': 16000.0, 'B00003': 12000.0, 'B00004': 24000.0}
     """
-    snap, min_area = _at_least_zero(snap, "snap"), _at_least_zero(min_area, "min_area")
-    layers, target, findings = _read_layers(boundary, streets, barriers, crs)
+    limits = _read_limits(snap, gap, median_width, sliver_width, min_area)
+    given = {"barriers": barriers, "compounds": compounds, "parents": parents}
+    layers, target, findings = _read_layers(boundary, streets, given, crs)
     area = layers["boundary"].union_all()
-    cutting, said = _choose_streets(layers["streets"], class_column, classes, factors, keep)
+    cutting, street_class, said = _choose_streets(layers["streets"], class_column, classes, factors, keep)
     findings = [*findings, *said]
-    lines = _street_lines(layers["streets"][cutting], area, snap)
-    outlines, water = _barrier_lines(layers["barriers"], area, snap)
-    return _cut(area, [*lines, *outlines], water, snap, min_area, target, findings)
+    lines = _street_lines(layers["streets"][cutting], area, limits.snap)
+    outlines, water = _barrier_lines(layers["barriers"], area, limits.snap)
+    if not clean:
+        least = 1.0 if limits.min_area is None else limits.min_area
+        return _cut(area, [*lines, *outlines], water, limits.snap, least, target, findings)
+    _, name = read_names(layers["streets"], name_column)
+    factor = np.array([factors[c] for c in street_class[cutting].tolist()], dtype=np.int64)
+    ways = _near(read_ways(layers["streets"][cutting], factor, name[cutting]), area, limits.snap)
+    scene, kept_whole = _scene(area, ways, outlines, water, layers)
+    return _cleaned(scene, limits, layers, target, [*findings, *kept_whole], factors)
+
+
+def check_streets(
+    boundary: Any,
+    streets: Any,
+    *,
+    class_column: str | None = None,
+    classes: Mapping[Any, str] | None = None,
+    factors: Mapping[str, int] = FACTORS,
+    keep: Iterable[str] = CUTTING,
+    name_column: str | None = None,
+    gap: float = 5.0,
+    median_width: float = 25.0,
+    sliver_width: float = 10.0,
+    crs: Any = None,
+) -> tuple[Finding, ...]:
+    """
+    Say what street lines are like before blocks are built of them; nothing is changed.
+
+    Parameters
+    ----------
+    boundary, streets, class_column, classes, factors, keep, name_column, gap, median_width, sliver_width, crs
+        As of `build_blocks`.
+
+    Returns
+    -------
+    tuple of Finding
+        Dead ends, near misses and gaps, lines drawn twice, one-way streets, bridges, crossings without a node and on
+        two levels, and how many of the faces that the lines enclose are no blocks.
+
+    Raises
+    ------
+    GeometryError, InputError
+        As `build_blocks`.
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> from shapely import LineString, box
+    >>> streets = [LineString([(50, -10), (50, 110)]), LineString([(54, -10), (54, 70)])]
+    >>> found = check_streets(gpd.GeoSeries([box(0, 0, 100, 100)], crs="EPSG:3826"), streets)
+    >>> {finding.code: finding.value for finding in found}
+    {'no-street-class': None, 'dead-ends': 1, 'raw-faces': 2}
+    """
+    from gridopt.territory.survey import survey_ways
+
+    limits = _read_limits(0.5, gap, median_width, sliver_width, None)
+    layers, _, findings = _read_layers(boundary, streets, {}, crs)
+    area = layers["boundary"].union_all()
+    cutting, street_class, said = _choose_streets(layers["streets"], class_column, classes, factors, keep)
+    _street_lines(layers["streets"][cutting], area, limits.snap)
+    chosen = layers["streets"][cutting]
+    _, name = read_names(layers["streets"], name_column)
+    factor = np.array([factors[c] for c in street_class[cutting].tolist()], dtype=np.int64)
+    ways = _near(read_ways(chosen, factor, name[cutting]), area, limits.snap)
+    widths = (limits.median_width or 0.0, limits.sliver_width or 0.0)
+    return (*findings, *said, *survey_ways(ways, area, chosen.index, limits.gap, widths))
+
+
+def _read_limits(snap: Any, gap: Any, median_width: Any, sliver_width: Any, min_area: Any) -> Limits:
+    usual = {"median_width": median_width, "sliver_width": sliver_width, "min_area": min_area}
+    told = {what: None if value is None else _at_least_zero(value, what) for what, value in usual.items()}
+    return Limits(snap=_at_least_zero(snap, "snap"), gap=_at_least_zero(gap, "gap"), **told)
+
+
+def _near(ways: Ways, area: Any, snap: float) -> Ways:
+    import shapely
+
+    shapely.prepare(area)
+    return ways.take(shapely.dwithin(area, ways.shape, snap))
+
+
+def _scene(area: Any, ways: Ways, outlines: Any, water: Any, layers: Any) -> tuple[Scene, tuple[Finding, ...]]:
+    """Put together what cuts; compounds take streets away."""
+    import shapely
+
+    from gridopt.territory._clean import Scene
+    from gridopt.territory._compounds import leave_whole
+
+    said: tuple[Finding, ...] = ()
+    if layers["compounds"] is not None:
+        ways, said = leave_whole(ways, layers["compounds"])
+    parents = np.empty(0, dtype=object)
+    hard = outlines
+    if layers["parents"] is not None:
+        parents = layers["parents"].geometry.to_numpy()
+        rings = shapely.get_rings(shapely.get_parts(parents))
+        hard = np.concatenate([outlines, _lines_near(rings, area, 0.0)])
+    return Scene(area, ways, hard, water, parents), said
+
+
+def _cleaned(
+    scene: Scene, limits: Limits, layers: Any, crs: Any, findings: list[Finding], factors: Mapping[str, int]
+) -> gpd.GeoDataFrame:
+    from gridopt.territory._clean import clean_faces
+    from gridopt.territory._compounds import divided_compounds
+    from gridopt.territory.merged import tell_merged
+
+    done = clean_faces(scene, limits)
+    order, ids = _numbered(done.faces)
+    columns: dict[str, Any] = {"barrier": done.is_water[order]} if scene.water is not None else {}
+    if len(scene.parents):
+        index = [*layers["parents"].index.tolist(), None]
+        columns["parent"] = [index[p] for p in done.parent[order].tolist()]
+    of_row = np.empty(len(ids), dtype=object)
+    of_row[order] = ids
+    merged, said = tell_merged(done, of_row, factors)
+    findings = [*findings, *said]
+    if layers["compounds"] is not None:
+        findings += divided_compounds(layers["compounds"], done.faces)
+    blocks = _table(done.faces[order], ids, columns, crs, findings)
+    blocks.attrs["merged"] = merged
+    return blocks
 
 
 def _cut(
@@ -113,7 +269,6 @@ def _cut(
     crs: Any,
     findings: list[Finding],
 ) -> gpd.GeoDataFrame:
-    import geopandas as gpd
     import shapely
 
     from gridopt.territory._linework import faces_within, join_near_ends
@@ -121,26 +276,35 @@ def _cut(
 
     linework = np.array([*lines, *shapely.get_rings(shapely.get_parts(area))], dtype=object)
     joints, gaps = join_near_ends(linework, snap)
-    n_open = int((gaps > _TOUCHING).sum())
-    if n_open:
-        cure = f"They were joined to the nearest line, over up to {gaps.max():.2f} m; snap= sets how far."
-        findings.append(Finding("ends-joined", "info", (), n_open, snap, cure))
+    findings = [*findings, *joined_findings(gaps, snap)]
     faces = faces_within(np.concatenate([linework, joints]), area)
     inside = shapely.point_on_surface(faces)
     is_water = np.zeros(len(faces), dtype=bool) if water is None else shapely.intersects(water, inside)
     faces, is_water, merges = merge_small(faces, is_water, min_area)
-    order = _row_band_order(faces)
-    width = max(5, len(str(len(faces))))
-    ids = np.array([f"B{i:0{width}d}" for i in range(1, len(faces) + 1)], dtype=object)
+    order, ids = _numbered(faces)
     rank = np.argsort(order)
     for merge in merges:
         cure = f"It was merged along {merge.border_m:.2f} m of shared border; min_area= sets the limit."
         block = ids[rank[merge.row]]
         findings.append(Finding("small-face-merged", "info", (block,), merge.area_m2, min_area, cure))
-    columns: dict[str, Any] = {"area_m2": shapely.area(faces)[order]}
-    if water is not None:
-        columns["barrier"] = is_water[order]
-    blocks = gpd.GeoDataFrame(columns, geometry=faces[order], index=_unit_index(ids), crs=crs)
+    columns = {} if water is None else {"barrier": is_water[order]}
+    return _table(faces[order], ids, columns, crs, findings)
+
+
+def _numbered(faces: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Positions of the faces in reading order, and their ids in that order."""
+    width = max(5, len(str(len(faces))))
+    return _row_band_order(faces), np.array([f"B{i:0{width}d}" for i in range(1, len(faces) + 1)], dtype=object)
+
+
+def _table(
+    faces: NDArray[Any], ids: NDArray[Any], columns: dict[str, Any], crs: Any, findings: list[Finding]
+) -> gpd.GeoDataFrame:
+    import geopandas as gpd
+    import shapely
+
+    named = {"area_m2": shapely.area(faces), **columns}
+    blocks = gpd.GeoDataFrame(named, geometry=faces, index=_unit_index(ids), crs=crs)
     blocks.attrs["findings"] = tuple(findings)
     return blocks
 
@@ -161,22 +325,26 @@ def _at_least_zero(value: Any, what: str) -> float:
     return number
 
 
-def _read_layers(boundary: Any, streets: Any, barriers: Any, crs: Any) -> tuple[dict[str, Any], Any, list[Finding]]:
-    """Check the three layers and bring them to one system in metres."""
-    own = next((layer.crs for layer in (streets, boundary, barriers) if getattr(layer, "crs", None) is not None), None)
+def _read_layers(
+    boundary: Any, streets: Any, given: Mapping[str, Any], crs: Any
+) -> tuple[dict[str, Any], Any, list[Finding]]:
+    """Check the layers and bring them to one system in metres."""
+    every = (streets, boundary, *given.values())
+    own = next((layer.crs for layer in every if getattr(layer, "crs", None) is not None), None)
     layers = {"boundary": as_layer(boundary, "boundary", own), "streets": as_layer(streets, "streets", own)}
     check_layer(layers["boundary"], "boundary", POLYGONS)
     check_layer(layers["streets"], "streets", LINES)
-    layers["barriers"] = None
-    if barriers is not None:
-        layers["barriers"] = as_layer(barriers, "barriers", own)
-        check_layer(layers["barriers"], "barriers", LINES + POLYGONS)
+    for name, layer in given.items():
+        layers[name] = None if layer is None else as_layer(layer, name, own)
+        if layer is not None:
+            check_layer(layers[name], name, LINES + POLYGONS if name == "barriers" else POLYGONS)
     projected, target, findings = to_same_metric(layers, crs)
-    check_layer(projected["boundary"], "boundary", POLYGONS, valid=True)
-    if barriers is not None:
-        is_polygon = projected["barriers"].geom_type.isin(POLYGONS)
-        if is_polygon.any():
-            check_layer(projected["barriers"][is_polygon], "barriers", POLYGONS, valid=True)
+    for name in ("boundary", *given):
+        layer = projected[name]
+        if layer is not None:
+            is_polygon = layer.geom_type.isin(POLYGONS)
+            if is_polygon.any():
+                check_layer(layer[is_polygon], name, POLYGONS, valid=True)
     return projected, target, list(findings)
 
 
@@ -186,7 +354,7 @@ def _choose_streets(
     classes: Mapping[Any, str] | None,
     factors: Mapping[str, int],
     keep: Iterable[str],
-) -> tuple[NDArray[np.bool_], list[Finding]]:
+) -> tuple[NDArray[np.bool_], NDArray[Any], list[Finding]]:
     wanted = (keep,) if isinstance(keep, str) else tuple(keep)
     street_class, raw, findings = classify(streets, class_column, classes, factors)
     kept, below = is_cutting(street_class, raw, wanted, factors), is_tunnel(streets)
@@ -205,7 +373,7 @@ def _choose_streets(
     if (kept & below).any():
         ids = tuple(streets.index[kept & below].tolist())
         said.append(Finding("tunnels-not-cutting", "info", ids, len(ids), None, "Streets in tunnels do not cut."))
-    return kept & ~below, said
+    return kept & ~below, street_class, said
 
 
 def _street_lines(streets: Any, area: Any, snap: float) -> NDArray[Any]:
@@ -241,12 +409,7 @@ def _lines_near(shapes: NDArray[Any], area: Any, snap: float) -> NDArray[Any]:
     parts = shapely.get_parts(shapes)
     parts = parts[shapely.length(parts) > 0]
     shapely.prepare(area)
-    near = parts[shapely.dwithin(area, parts, snap)]
-    is_ring = shapely.get_type_id(near) == shapely.GeometryType.LINEARRING
-    xy, row = shapely.get_coordinates(near[is_ring], return_index=True)
-    if len(row):
-        near[is_ring] = shapely.linestrings(xy, indices=row)
-    return near
+    return as_lines(parts[shapely.dwithin(area, parts, snap)])
 
 
 def _row_band_order(faces: NDArray[Any]) -> NDArray[np.int64]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["to_crs_of", "to_metric", "to_same_metric"]
 
+LEAST_UNIT = 0.01
+"""Square metres that the largest polygon of a layer has at least; in degrees even a district has less."""
 MAX_DISTORTION = 0.02
 """Largest error of areas a projected system may have and still be measured in; Web Mercator has 0.8 at Boston."""
 
@@ -160,6 +162,7 @@ def to_crs_of(layer: Layer, crs: Any, *, what: str = "layer") -> tuple[Layer, tu
 
 
 def _move(name: str, layer: Any, target: Any) -> tuple[Any, list[Finding]]:
+    _check_metres(name, layer)
     if layer.crs is None:
         finding = _no_crs(name, layer, target)
         return _flat(layer if target is None else layer.set_crs(target)), [finding]
@@ -287,6 +290,32 @@ def _check_degrees(name: str, layer: Any) -> None:
             f"(first: {name_ids(ids)}; bounds {_bounds(layer)}). Set the true system with set_crs(..., "
             "allow_override=True), or swap the axes if they are latitude, longitude.",
             [Finding("not-degrees", "error", tuple(ids[:50]), None, None, "Set the true coordinate system.")],
+        )
+
+
+def _check_metres(name: str, layer: Any) -> None:
+    """Refuse degrees that are labelled as metres, or that say nothing and cannot be metres."""
+    import shapely
+
+    bounds = layer.total_bounds
+    if not np.isfinite(bounds).all() or (layer.crs is not None and layer.crs.is_geographic):
+        return
+    if np.abs(bounds[[0, 2]]).max() > 180 or np.abs(bounds[[1, 3]]).max() > 90:
+        return
+    area = layer.crs.area_of_use if layer.crs is not None else None
+    if area is not None:
+        low, high = np.array([area.west, area.south]), np.array([area.east, area.north])
+        is_degrees = bool((bounds[:2] >= low - 1).all() and (bounds[2:] <= high + 1).all() and (low < high).all())
+    else:
+        shapes = np.asarray(layer.geometry)
+        size = shapely.area(shapes[shapely.get_dimensions(shapes) == 2])
+        is_degrees = bool(len(size) and size.max() < LEAST_UNIT)
+    if is_degrees:
+        said = "says nothing about its system" if layer.crs is None else f"says {_name(layer.crs)}, which is in metres"
+        cure = 'Set the true system with set_crs("EPSG:4326", allow_override=True); EPSG:4490 is CGCS2000 in degrees.'
+        raise GeometryError(
+            f"{name} {said}, but its coordinates {_bounds(layer)} are degrees. {cure}",
+            [Finding("degrees-as-metres", "error", (name,), _bounds(layer), None, cure)],
         )
 
 

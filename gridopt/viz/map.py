@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_map", "plan_of", "save_map"]
+__all__ = ["draw_barriers", "draw_lines", "draw_map", "draw_streets", "path_of", "plan_of", "save_map"]
 
 CLASS_COLUMNS = ("class", "highway", "fclass")
 """Where the class of a street is looked for."""
@@ -56,6 +56,7 @@ def plan_of(given: Plan | Result) -> Plan:
     Traceback (most recent call last):
     gridopt.errors.InputError: give a Plan or a Result, not a str. Of what read_plan returns, give its .plan.
     """
+    given = getattr(given, "result", given)  # of `rebalance`
     if isinstance(given, Result):
         return given.require_plan()
     if not isinstance(given, Plan):
@@ -147,12 +148,12 @@ def draw_map(
     scale = _line_scale(axes, aligned, len(grids))
     _draw_grids(axes, grids, colours)
     if streets is None:
-        _draw_lines(axes, aligned.boundary.to_numpy(), "#ffffff", 0.7 * scale, zorder=2)
-    handles = [] if barriers is None else [_draw_barriers(axes, _same_crs(barriers, aligned), scale)]
+        draw_lines(axes, aligned.boundary.to_numpy(), "#ffffff", 0.7 * scale, zorder=2)
+    handles = [] if barriers is None else [draw_barriers(axes, _same_crs(barriers, aligned), scale)]
     if streets is not None:
-        handles += _draw_streets(axes, _same_crs(streets, aligned), class_column, scale)
+        handles += draw_streets(axes, _same_crs(streets, aligned), class_column, scale)
     outline = np.concatenate([lines, dissolve(grids, np.zeros(len(grids), dtype=np.int64), 1)])
-    _draw_lines(axes, outline, INK, 2.0 * scale, zorder=6)
+    draw_lines(axes, outline, INK, 2.0 * scale, zorder=6)
     _draw_labels(axes, grids, plan.grid_ids)
     _draw_legend(legend, axes, handles, _metres_per_unit(aligned.crs))
     if len(grids) > MANY_GRIDS:
@@ -245,12 +246,12 @@ def _line_scale(axes: Axes, units: GeoDataFrame, k: int) -> float:
 def _draw_grids(axes: Axes, grids: NDArray[Any], colours: NDArray[Any]) -> None:
     from matplotlib.collections import PathCollection
 
-    drawn = PathCollection([_path_of(g) for g in grids], facecolors=list(colours), edgecolors="none", zorder=1)
+    drawn = PathCollection([path_of(g) for g in grids], facecolors=list(colours), edgecolors="none", zorder=1)
     drawn.set_gid("grids")
     axes.add_collection(drawn, autolim=False)
 
 
-def _path_of(shape: Any) -> Any:
+def path_of(shape: Any) -> Any:
     """One compound path of all rings of a polygon or several."""
     import shapely
     from matplotlib.path import Path as Outline
@@ -261,7 +262,7 @@ def _path_of(shape: Any) -> Any:
     return Outline.make_compound_path(*[Outline(shapely.get_coordinates(r), closed=True) for r in rings])
 
 
-def _draw_lines(axes: Axes, shapes: NDArray[Any], colour: str, width: float, zorder: float, **style: Any) -> Any:
+def draw_lines(axes: Axes, shapes: NDArray[Any], colour: str, width: float, zorder: float, **style: Any) -> Any:
     """Draw the lines of `shapes` (the outlines of polygons) in one collection."""
     import shapely
     from matplotlib.collections import LineCollection
@@ -280,7 +281,7 @@ def _draw_lines(axes: Axes, shapes: NDArray[Any], colour: str, width: float, zor
     return lines
 
 
-def _draw_barriers(axes: Axes, barriers: Any, scale: float) -> tuple[Any, str]:
+def draw_barriers(axes: Axes, barriers: Any, scale: float) -> tuple[Any, str]:
     """Water areas are filled, rivers and rail drawn as lines; return a handle for the legend."""
     import shapely
     from matplotlib.collections import PathCollection
@@ -288,9 +289,9 @@ def _draw_barriers(axes: Axes, barriers: Any, scale: float) -> tuple[Any, str]:
 
     shapes = barriers.geometry.to_numpy()
     areal = np.isin(shapely.get_type_id(shapes), (3, 6))
-    fills = PathCollection([_path_of(s) for s in shapes[areal]], facecolors=WATER, edgecolors="none", zorder=3)
+    fills = PathCollection([path_of(s) for s in shapes[areal]], facecolors=WATER, edgecolors="none", zorder=3)
     axes.add_collection(fills, autolim=False)
-    _draw_lines(axes, shapes[~areal], WATER, 5.0 * scale, zorder=3)
+    draw_lines(axes, shapes[~areal], WATER, 5.0 * scale, zorder=3)
     return Line2D([], [], color=WATER, linewidth=4.0), "barrier"
 
 
@@ -305,7 +306,7 @@ def _class_columns(streets: Any, class_column: str | None) -> tuple[str, ...]:
     return (class_column,)
 
 
-def _draw_streets(axes: Axes, streets: Any, class_column: str | None, scale: float) -> list[tuple[Any, str]]:
+def draw_streets(axes: Axes, streets: Any, class_column: str | None, scale: float) -> list[tuple[Any, str]]:
     """Draw streets class by class, the smallest first; return handles for the legend."""
     from matplotlib.lines import Line2D
 
@@ -320,7 +321,7 @@ def _draw_streets(axes: Axes, streets: Any, class_column: str | None, scale: flo
             continue
         for layer, look in enumerate(looks):
             z = 3.5 + 0.2 * rank + 0.1 * layer
-            _draw_lines(axes, shapes, look.colour, look.width * scale, z, linestyles=look.dashes)
+            draw_lines(axes, shapes, look.colour, look.width * scale, z, linestyles=look.dashes)
         handles.append(
             (tuple(Line2D([], [], color=w.colour, linewidth=w.width, linestyle=w.dashes) for w in looks), name)
         )

@@ -111,7 +111,7 @@ def run(
         files = save_plan(folder / PLAN, result, case.blocks, findings=(*case.findings, MARK))
         pictures = _draw(folder, case, result)
     stored = read_plan(files[0])
-    findings = tuple(verify(stored.plan.problem, stored.plan.labels))
+    findings = tuple(verify(stored.plan.problem, stored.plan))
     lines = (
         case.title,
         *case.lines,

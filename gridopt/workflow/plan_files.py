@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gridopt.errors import Finding
 from gridopt.io.plan_file import write_plan
 from gridopt.model.plan import Plan
 from gridopt.model.result import Result, Status
+from gridopt.planning.lineage import Lineage
 from gridopt.rules.metrics import plan_metrics
 from gridopt.rules.objective import cost
 from gridopt.rules.verify import verify
@@ -32,6 +33,9 @@ def save_plan(
     *,
     inputs: Mapping[str, str | os.PathLike[str]] | None = None,
     findings: Sequence[Finding] = (),
+    moves: pd.DataFrame | None = None,
+    lineage: Lineage | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> tuple[Path, ...]:
     """
     Write a plan with everything that belongs to it: units, grids, borders, adjacency, findings, metrics.
@@ -40,7 +44,7 @@ def save_plan(
     ----------
     path : str or path
         The GeoPackage, ``….gpkg``; ``….csv`` and ``….json`` are written beside it.
-    result : Result or Plan
+    result : Result, Rebalanced or Plan
         A result that has a plan. Of a plan alone, as edited by hand, status and cost are computed here.
     units : GeoDataFrame or DataFrame
         The units of the plan, indexed by unit id, with all columns that are to be kept. Without geometry (an abstract
@@ -49,6 +53,13 @@ def save_plan(
         Files that were read, ``FILE`` or ``FILE:layer``, by what they are for; their hashes are recorded.
     findings : sequence of Finding
         What else is to be kept, besides the findings of the problem and the exceptions of the result.
+    moves : DataFrame, optional
+        ``compare(before, plan).moves``, for the layer ``moves``: the units that moved, with their polygons.
+    lineage : Lineage, optional
+        What the grids descend from: ``Lineage.from_dict(read.document["lineage"]).after(compare(…).lineage(1))``.
+        Without it a line of plans begins with this one, and ids that were retired before may be given again.
+    options : mapping, optional
+        How the input was read, for ``plan.json``.
 
     Returns
     -------
@@ -74,6 +85,7 @@ def save_plan(
     >>> [file.name for file in files]
     ['plan.gpkg', 'plan.csv', 'plan.json']
     """
+    result = getattr(result, "result", result)  # of `rebalance`
     plan = plan_of(result)
     shaped = hasattr(units, "geometry")
     return write_plan(
@@ -86,7 +98,23 @@ def save_plan(
         findings=findings,
         metrics=plan_metrics(plan),
         styles=plan_styles(plan) if shaped else (),
+        moves=None if moves is None else _with_shapes(moves, units),
+        lineage=None if lineage is None else lineage.as_dict(),
+        options=options,
     )
+
+
+def _with_shapes(moves: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
+    """The moves with the polygons of the units, where they have any; `order` is the order they can be made in."""
+    table = moves.reset_index(drop=True)
+    if "order" not in table.columns:
+        table.insert(0, "order", range(1, len(table) + 1))
+    if not hasattr(units, "geometry"):
+        return table
+    import geopandas as gpd
+
+    shapes = units.geometry.loc[table["unit"].tolist()]
+    return gpd.GeoDataFrame(table, geometry=shapes.to_numpy(), crs=units.crs)
 
 
 def _as_result(plan: Plan) -> Result:

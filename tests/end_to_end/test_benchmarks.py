@@ -127,6 +127,21 @@ def test_communities_run_in_their_tiny_mode() -> None:
 # ---- figures ----------------------------------------------------------------------------------------------------
 
 
+def test_rebalancing_runs_in_its_tiny_mode(tmp_path: Path) -> None:
+    out = run_module(
+        "benchmarks.rebalance", "--tiny", "--only", "city", "--only", "months", "--csv", str(tmp_path / "rows.csv")
+    )
+    with (tmp_path / "rows.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    ours, theirs = rows[0], next(row for row in rows if row["method"] == "solve afresh")
+    assert [ours[name] for name in ("method", "grids_outside", "pieces_over")] == ["gridopt", "0", "0"]
+    assert ours["in_steps"] == "True"
+    assert float(ours["ratio"]) >= 1
+    assert float(ours["moved_workload"]) < 0.1 * float(theirs["moved_workload"])
+    assert float(rows[-2]["moved_workload"]) < float(rows[-1]["moved_workload"]) / 3
+    assert "months of 1 %" in out
+
+
 def test_measure_a_sound_plan(case: Case) -> None:
     figures = measure(case, np.array([0, 0, 0, 1, 1, 1], dtype=np.int32))
     assert (figures.cut, figures.parts, figures.pieces) == (100, 2, 2)

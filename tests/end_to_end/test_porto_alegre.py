@@ -37,8 +37,10 @@ def assert_seamless(blocks, hull):
     assert blocks["area_m2"].sum() == pytest.approx(hull.area.iloc[0], rel=1e-12)
 
 
-def test_motor_roads_cut_seamless_blocks(blocks, hull):
-    assert len(blocks) == 4250
+@pytest.mark.parametrize(("clean", "count"), [(False, 4250), (True, 3304)])
+def test_motor_roads_cut_seamless_blocks(hull, streets, clean, count):
+    blocks = build_blocks(hull, streets, clean=clean)
+    assert len(blocks) == count
     assert_seamless(blocks, hull)
     told = {f.code for f in blocks.attrs["findings"]}
     assert {"streets-not-cutting", "tunnels-not-cutting"} <= told
@@ -47,7 +49,7 @@ def test_motor_roads_cut_seamless_blocks(blocks, hull):
 def test_with_service_roads_and_tunnels_it_is_the_documented_number_of_faces(hull, streets):
     """6,104 faces from 12,283 motor roads; joining near ends adds a few."""
     flat = streets.drop(columns="tunnel")
-    raw = build_blocks(hull, flat, keep=(*CUTTING, "service"), snap=0, min_area=0)
+    raw = build_blocks(hull, flat, keep=(*CUTTING, "service"), clean=False, snap=0, min_area=0)
     assert len(raw) == 6104
     assert_seamless(raw, hull)
 

@@ -176,7 +176,7 @@ def test_the_document_says_what_was_done(tmp_path: Path, units: gpd.GeoDataFrame
         tmp_path / "plan.gpkg", result, units, inputs={"streets": source}, metrics={"share": np.float64(0.5)}
     )
     document = json.loads(beside.read_text(encoding="utf-8"))
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == 2
     assert (document["status"], document["cost"], document["bound"], document["gap"]) == ("FEASIBLE", 4000, 3000, 0.25)
     assert document["seed"] == 7
     assert document["metrics"] == {"share": 0.5}
@@ -317,8 +317,8 @@ def test_files_of_different_plans_are_not_mixed(tmp_path: Path, units: gpd.GeoDa
     beside.write_text("[]", encoding="utf-8")
     with pytest.raises(InputError, match=r"is not the plan\.json of gridopt"):
         read_plan(path)
-    beside.write_text(whole.replace('"schema_version": 1', '"schema_version": 99'), encoding="utf-8")
-    with pytest.raises(InputError, match="has schema version 99, this gridopt reads 1"):
+    beside.write_text(whole.replace('"schema_version": 2', '"schema_version": 99'), encoding="utf-8")
+    with pytest.raises(InputError, match="has schema version 99, this gridopt reads up to 2"):
         read_plan(path)
     none = Result(Status.INFEASIBLE, "the total is too small")
     write_result(beside, none)

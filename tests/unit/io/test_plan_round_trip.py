@@ -166,3 +166,24 @@ def test_the_cost_in_the_document_follows_from_the_files(tmp_path: Path, units: 
     again = solve(read.problem, steps=20_000, seed=3)
     assert again.cost == result.cost
     assert np.array_equal(again.require_plan().labels, result.require_plan().labels)
+
+
+def test_own_ids_of_grids_come_back(tmp_path: Path) -> None:
+    """Ids that are not those of always stand in every layer and table, and come back with locks and incumbent."""
+    import gridopt as go
+
+    graph = go.Graph.from_edges(4, [(0, 1), (1, 2), (2, 3)], ids=list("abcd"))
+    problem = go.build_problem(
+        graph, workload=[1, 1, 1, 1], n_grids=2, locks=go.Locks(fixed={"a": 0}), incumbent=[0, 0, 1, 1]
+    )
+    plan = go.Plan(problem, [0, 0, 1, 1], ["G005", "G002"])
+    units = pd.DataFrame({"workload": [1, 1, 1, 1]}, index=list("abcd"))
+    path = tmp_path / "plan.gpkg"
+    go.save_plan(path, plan, units)
+    back = go.read_plan(path)
+    assert back.plan.to_series().to_dict() == {"a": "G005", "b": "G005", "c": "G002", "d": "G002"}
+    assert back.plan.grid_ids.tolist() == ["G005", "G002"]
+    assert back.problem.fixed.tolist() == problem.fixed.tolist()
+    assert back.problem.incumbent is not None
+    assert back.problem.incumbent.tolist() == [0, 0, 1, 1]
+    assert not back.findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from itertools import pairwise
 
@@ -22,6 +23,10 @@ SQUARE = box(0, 0, 300, 300)
 LATTICE = [LineString([(c, -20), (c, 320)]) for c in (100, 200)] + [
     LineString([(-20, c), (320, c)]) for c in (100, 200)
 ]
+
+
+raw_blocks = functools.partial(build_blocks, clean=False)
+"""Every face the lines enclose, thin ones too: what noding, joining and merging by area do by themselves."""
 
 
 def lines(*geometries, **columns):
@@ -91,18 +96,18 @@ def test_ends_that_meet_nothing_do_not_cut():
 )
 def test_near_miss_is_joined_within_snap_only(street):
     streets = lines(*LATTICE, street)
-    joined = build_blocks(area(SQUARE), streets, snap=0.5)
+    joined = raw_blocks(area(SQUARE), streets, snap=0.5)
     assert len(joined) == 10
     assert_seamless(joined, SQUARE)
     assert "ends-joined" in codes(joined)
-    assert len(build_blocks(area(SQUARE), streets, snap=0.05)) == 9
-    assert len(build_blocks(area(SQUARE), streets, snap=0)) == 9
+    assert len(raw_blocks(area(SQUARE), streets, snap=0.05)) == 9
+    assert len(raw_blocks(area(SQUARE), streets, snap=0)) == 9
 
 
 def test_two_streets_that_stop_short_of_each_other_are_joined():
     halves = [LineString([(0, 150), (149.8, 150)]), LineString([(150.1, 150.1), (300, 150)])]
-    assert len(build_blocks(area(SQUARE), lines(*halves))) == 2
-    assert len(build_blocks(area(SQUARE), lines(*halves), snap=0.2)) == 1
+    assert len(raw_blocks(area(SQUARE), lines(*halves))) == 2
+    assert len(raw_blocks(area(SQUARE), lines(*halves), snap=0.2)) == 1
 
 
 def test_ring_that_does_not_quite_close_and_lollipop_enclose_a_block():
@@ -119,7 +124,7 @@ def test_foot_on_a_slanting_street_is_cut_in_spite_of_rounding(reach):
     main = LineString([(0, 0.1), (300, 176.2)])
     feet = shapely.line_interpolate_point(main, np.linspace(0.03, 0.97, 41), normalized=True)
     sides = [LineString([(foot.x, foot.y + reach * (i % 5) / 4), (foot.x, 300)]) for i, foot in enumerate(feet)]
-    blocks = build_blocks(area(SQUARE), lines(main, *sides))
+    blocks = raw_blocks(area(SQUARE), lines(main, *sides))
     assert len(blocks) == 43
     assert_seamless(blocks, SQUARE)
     assert ("ends-joined" in codes(blocks)) == (reach > 0)
@@ -195,7 +200,7 @@ def test_rows_of_the_boundary_are_one_territory():
 
 def test_block_within_a_block_leaves_a_hole():
     ring = shapely.get_exterior_ring(box(140, 140, 160, 160))
-    blocks = build_blocks(area(SQUARE), lines(*LATTICE, LineString(ring.coords)))
+    blocks = raw_blocks(area(SQUARE), lines(*LATTICE, LineString(ring.coords)))
     assert sorted(blocks["area_m2"])[:2] == [400.0, 9600.0]
     assert_seamless(blocks, SQUARE)
 
@@ -205,8 +210,8 @@ def test_small_face_goes_to_the_neighbour_with_the_longest_border():
     streets = lines(
         LineString([(100, 0), (100, 300)]), LineString([(103, 0), (103, 300)]), LineString([(103, 150), (300, 150)])
     )
-    assert sorted(build_blocks(area(SQUARE), streets)["area_m2"]) == [900.0, 29550.0, 29550.0, 30000.0]
-    merged = build_blocks(area(SQUARE), streets, min_area=1000)
+    assert sorted(raw_blocks(area(SQUARE), streets)["area_m2"]) == [900.0, 29550.0, 29550.0, 30000.0]
+    merged = raw_blocks(area(SQUARE), streets, min_area=1000)
     assert sorted(merged["area_m2"]) == [29550.0, 29550.0, 30900.0]
     assert_seamless(merged, SQUARE)
     (told,) = [f for f in merged.attrs["findings"] if f.code == "small-face-merged"]
@@ -218,8 +223,8 @@ def test_what_two_small_faces_make_is_merged_on_while_it_is_small():
     """Slices of 10, 10 and 100 m2 on one island: the first two make 20, still below 25."""
     island = box(0, 0, 12, 10)
     cuts = lines(*[LineString([(x, -5), (x, 15)]) for x in (1, 2)])
-    assert sorted(build_blocks(area(island), cuts)["area_m2"]) == [10.0, 10.0, 100.0]
-    merged = build_blocks(area(island), cuts, min_area=25)
+    assert sorted(raw_blocks(area(island), cuts)["area_m2"]) == [10.0, 10.0, 100.0]
+    merged = raw_blocks(area(island), cuts, min_area=25)
     assert merged["area_m2"].tolist() == [120.0]
     assert [f.value for f in merged.attrs["findings"] if f.code == "small-face-merged"] == [10.0, 20.0]
 
@@ -228,7 +233,7 @@ def test_small_land_does_not_merge_into_water_while_there_is_land():
     """A quay of 2 m by 300 m shares 300 m with the river and 150 m with each of the two blocks behind it."""
     river = area(box(100, 0, 200, 300))
     quay = lines(LineString([(202, 0), (202, 300)]), LineString([(202, 150), (300, 150)]))
-    merged = build_blocks(area(SQUARE), quay, barriers=river, min_area=700)
+    merged = raw_blocks(area(SQUARE), quay, barriers=river, min_area=700)
     assert sorted(merged.loc[~merged["barrier"], "area_m2"]) == [14_700.0, 15_300.0, 30_000.0]
     assert merged.loc[merged["barrier"], "area_m2"].tolist() == [30_000.0]
     assert_seamless(merged, SQUARE)
@@ -325,7 +330,7 @@ def test_coverage_in_is_coverage_out_and_faces_follow_euler(drawn):
     """Bounded faces of a plane graph: edges - vertices + components, counted here by networkx on the noded lines."""
     territory = box(-1, -1, 13, 13)
     streets = lines(*[LineString(s) for s in drawn])
-    blocks = build_blocks(area(territory), streets, snap=0, min_area=0)
+    blocks = raw_blocks(area(territory), streets, snap=0, min_area=0)
     noded = shapely.get_parts(shapely.union_all([*streets.geometry, territory.exterior]))
     graph = nx.Graph((line.coords[0], line.coords[-1]) for line in _split(noded))
     faces = graph.number_of_edges() - graph.number_of_nodes() + nx.number_connected_components(graph)
@@ -353,7 +358,7 @@ def test_lattice_survives_ends_that_are_off_by_less_than_snap(columns, rows, ran
         for x in columns
         for low, high in pairwise(levels)
     ]
-    blocks = build_blocks(area(SQUARE), lines(*flat, *upright), snap=0.5)
+    blocks = raw_blocks(area(SQUARE), lines(*flat, *upright), snap=0.5)
     assert len(blocks) == (len(columns) + 1) * (len(rows) + 1)
     assert_seamless(blocks, SQUARE)
 

@@ -1,0 +1,181 @@
+"""judge: what became of a plan in force, checked against the facts, with the moves in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt.errors import Finding, InternalError, NoPlanError
+from gridopt.model import Plan, Problem, Status, Trace
+from gridopt.planning.bound import least_moved
+from gridopt.planning.count import Cap, Count
+from gridopt.planning.force import InForce
+from gridopt.planning.moves import Move, describe_moves
+from gridopt.planning.order import Ordered, order_moves
+from gridopt.planning.rebalanced import Rebalanced
+from gridopt.rules.balance import imbalance
+from gridopt.rules.constraints import broken_limits, total_violation
+from gridopt.rules.objective import cost as cost_of
+from gridopt.rules.verify import verify
+from gridopt.solvers.request import Request
+
+__all__ = ["Asked", "Found", "judge", "ordered"]
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What the caller wants moved, and how."""
+
+    count: Count
+    caps: tuple[Cap, ...]
+    margin: float
+    stepwise: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """
+    What a search found.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (n,)
+    today : Problem
+        Limits that were aimed at: wider than those of the problem for grids that may stay as they are.
+    trace : tuple of Step
+    proved : mapping of int to int
+        What has to move in a region, where that was proved.
+    stopped : bool
+        By the caller.
+    unmended : bool
+        No contiguous plan was found.
+    left : tuple of int
+        Units that stay only because their moves block others.
+    """
+
+    labels: NDArray[np.int32]
+    today: Problem
+    trace: Trace
+    proved: Mapping[int, int]
+    stopped: bool
+    unmended: bool
+    left: tuple[int, ...] = ()
+
+
+def _numbers(force: InForce, labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Grids before and after by one numbering: those in force first, then the rows of the problem that are new."""
+    old = {name: i for i, name in enumerate(force.old_ids)}
+    number = [old.get(name, len(old) + j) for j, name in enumerate(force.grid_ids)]
+    now = np.array(number, dtype=np.int32)[labels]
+    return np.where(force.before >= 0, force.before, now).astype(np.int32), now
+
+
+def ordered(force: InForce, labels: NDArray[np.int32]) -> Ordered:
+    """Moves from the plan in force to `labels`, in order."""
+    start, now = _numbers(force, labels)
+    return order_moves(force.problem.graph, start, now, bundle=force.problem.together)
+
+
+def judge(
+    request: Request, asked: Asked, force: InForce, found: Found, began: float, timings: dict[str, float]
+) -> Rebalanced:
+    """Check the plan against the facts, and say what moved and what had to."""
+    problem, labels, today = force.problem, found.labels, found.today
+    plan = Plan(problem, labels, force.grid_ids)
+    broken = verify(today, Plan(today, labels, force.grid_ids))
+    _refuse_unsound(broken, found)
+    start, now = _numbers(force, labels)
+    moved = start != now
+    amount = int(asked.count.weight[moved].sum())
+    violation = total_violation(today, labels)
+    bound = least_moved(today, force, asked.count.weight, found.proved) if not violation else None
+    if bound is not None and bound > amount:
+        raise InternalError(f"at least {bound} should have to move, but a sound plan moves {amount}.")
+    status, reason = _status(broken, violation, bound == amount, found.stopped)
+    moves, in_steps = _moves(force, labels, start)
+    told = (*broken, *_tolerated(force, today, plan, broken), *_blocked(force, found), *problem.findings)
+    timings["judge"] = time.perf_counter() - began - sum(timings.values())
+    result = request.result(
+        problem, status, reason, began, timings, plan=plan, cost=cost_of(problem, labels),
+        imbalance=imbalance(plan), trace=found.trace, exceptions=told,
+    )  # fmt: skip
+    return Rebalanced(
+        result=result,
+        moved=moved,
+        moved_amount=asked.count.shown(amount),
+        bound=None if bound is None else asked.count.shown(bound),
+        share=amount / asked.count.total(),
+        moved_workload={
+            name: problem.in_user_units(int(problem.workload[moved, a].sum()), a)
+            for a, name in enumerate(problem.attributes)
+        },
+        count=asked.count.name,
+        moves=moves,
+        in_steps=in_steps,
+        opened=tuple(force.grid_ids[force.opened]),
+        closed=tuple(force.old_ids[force.closed]),
+    )
+
+
+def _refuse_unsound(broken: list[Finding], found: Found) -> None:
+    """Raise where the plan is none: no contiguous one was found, or, a bug, the search broke it."""
+    shape = [f for f in broken if f.code not in ("under-limit", "over-limit", "not-apart")]
+    if shape and found.unmended:
+        raise NoPlanError(f"no contiguous plan was found that begins with the plan in force: {shape[0]}", broken)
+    if shape:
+        raise InternalError(f"rebalancing returned an unsound plan: {shape[0]}", broken)
+
+
+def _tolerated(force: InForce, today: Problem, plan: Plan, broken: list[Finding]) -> list[Finding]:
+    """Limits that are missed and may be, as warnings: they are wishes, or the grid is frozen or within the trigger."""
+    problem, known = force.problem, {f.ids for f in broken}
+    if today is problem and not problem.soft:
+        return []
+    outside = [f for f in broken_limits(problem, plan.labels, force.grid_ids) if f.ids not in known]
+    cure = "It may stay as it is: it is frozen, or within the tolerance that starts a change."
+    return [f._replace(severity="warning", cure=f.cure if problem.soft else cure) for f in outside]
+
+
+def _blocked(force: InForce, found: Found) -> tuple[Finding, ...]:
+    if not found.left:
+        return ()
+    units = force.problem.graph.ids[list(found.left)]
+    cure = "They stay: their moves would leave a grid in pieces in between. Make several moves at once, or try a seed."
+    return (Finding("moves-blocked", "warning", tuple(units[:50].tolist()), len(units), 0, cure),)
+
+
+def _status(broken: list[Finding], violation: int, proved: bool, stopped: bool) -> tuple[Status, str]:
+    ended = " The search was stopped." if stopped else ""
+    if broken:
+        return Status.VIOLATED, f"The best plan found breaks {len(broken)} limits or locks; first, {broken[0]}{ended}"
+    if violation:
+        return (
+            Status.FEASIBLE,
+            f"Contiguous; limits are wishes, missed by {violation / 1e4:.2f} % of a target in all.{ended}",
+        )
+    if proved:
+        return Status.OPTIMAL, "Within limits; no plan within limits moves less: proved."
+    return Status.FEASIBLE, f"Contiguous, and every grid is within its limits.{ended}"
+
+
+def _moves(force: InForce, labels: NDArray[np.int32], start: NDArray[np.int32]) -> tuple[tuple[Move, ...], bool]:
+    """Moves in order with reasons; whether each leaves all grids connected."""
+    problem, k_old = force.problem, len(force.old_ids)
+    order, (_, now) = ordered(force, labels), _numbers(force, labels)
+    rest = tuple((u, int(start[u]), int(now[u])) for u in order.blocked)
+    row = {name: j for j, name in enumerate(force.grid_ids)}
+    at = np.array([row.get(name, 0) for name in force.old_ids] + list(range(problem.n_grids)), dtype=np.int64)
+    moves = describe_moves(
+        problem,
+        (*order.steps, *rest),
+        start,
+        [*force.old_ids, *force.grid_ids],
+        (problem.lo[at], problem.hi[at], problem.target[at]),
+        opened=[k_old + j for j in force.opened.tolist()],
+        closed=force.closed.tolist(),
+    )
+    return moves, not rest

@@ -1,0 +1,252 @@
+"""rebalance: a plan in force and a problem it no longer fits -> a plan within limits, changed as little as possible."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt._validate import nearest_names
+from gridopt.errors import InputError
+from gridopt.model import Problem
+from gridopt.planning.capped import within_caps
+from gridopt.planning.count import Cap, read_caps, read_count
+from gridopt.planning.force import InForce, read_force
+from gridopt.planning.judge import Asked, Found, judge, ordered
+from gridopt.planning.rebalanced import Rebalanced
+from gridopt.planning.regional import Regional
+from gridopt.planning.shifting import warm
+from gridopt.solvers.budget import Budget, Clock
+from gridopt.solvers.request import Request
+from gridopt.solvers.stages import OnProgress
+from gridopt.solvers.warm import compile as load_kernels
+
+__all__ = ["rebalance"]
+
+TRIES = 3
+"""Searches for a plan that can be reached move by move."""
+
+
+def rebalance(
+    problem: Problem,
+    plan: Any,
+    *,
+    max_moved: Mapping[str, Any] | None = None,
+    count: Any = "workload",
+    margin: float = 0.0005,
+    frozen: Iterable[str] = (),
+    trigger: float | None = None,
+    stepwise: bool = False,
+    dissolve: Iterable[str] = (),
+    retired: Iterable[str] = (),
+    seconds: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> Rebalanced:
+    """
+    Change a plan in force as little as possible, so that it keeps the limits of today.
+
+    Least violation comes first, then what moves, then the cost. Regions whose limits and locks are kept stay as they
+    are.
+
+    Parameters
+    ----------
+    problem : Problem
+        Limits, locks and workload of today. It may have more or fewer grids than the plan: then grids are opened, or
+        dissolved, where that disturbs least.
+    plan : Plan, Series of grid ids by unit id, or array_like of int
+        The plan in force. Units it does not know are new, and do not count as moved.
+    max_moved : mapping, optional
+        Caps on what may move, such as ``{"workload": 0.03}`` (a share) or ``{"units": 40}`` (an amount), by the names
+        of attributes, ``"workload"`` (the first of them) or ``"units"``. The best plan under them is returned.
+    count : str or mapping
+        What counts as moved: ``"workload"``, ``"units"``, the name of an attribute, or weights of these.
+    margin : float
+        Share of all that is counted by which plans may differ and still count as equal in what moves: then the cheaper
+        one is taken. 0 asks for the very least, however dear.
+    frozen : iterable of str
+        Ids of grids that keep exactly their units.
+    trigger : float, optional
+        Grids within this tolerance of their targets do not start a change; grids that are changed aim at the limits.
+    stepwise : bool
+        Return a plan only that can be reached by single moves, each of which leaves every grid connected.
+    dissolve : iterable of str
+        Ids of grids to dissolve first, where the problem has fewer grids.
+    retired : iterable of str
+        Ids given before, which no new grid may have.
+    seconds, steps, seed, workers, on_progress
+        As for `solve`. The search ends by itself when nothing has improved for some rounds.
+
+    Returns
+    -------
+    Rebalanced
+        Plan, moves in order with reasons, and how much had to move at least.
+
+    Raises
+    ------
+    InputError
+        If the plan is about other units, or an option makes no sense.
+    NoPlanError
+        If locks leave no contiguous plan near the one in force.
+
+    Notes
+    -----
+    See *Rebalancing* in the chapter on methods.
+
+    Examples
+    --------
+    >>> import gridopt as go
+    >>> graph = go.Graph.from_edges(6, [(i, i + 1) for i in range(5)], ids=list("abcdef"))
+    >>> before = go.Plan(go.build_problem(graph, workload=[1] * 6, n_grids=2), [0, 0, 0, 1, 1, 1])
+    >>> today = go.build_problem(graph, workload=[3, 2, 1, 1, 1, 1], n_grids=2, tolerance="0.2")
+    >>> new = rebalance(today, before)
+    >>> new.status, new.moved_amount, new.bound
+    (<Status.OPTIMAL: 'OPTIMAL'>, 1, 1)
+    >>> print(new.moves[0])
+    c from G001 to G002: relieves G001 by 22.2 %
+    """
+    began = time.perf_counter()
+    request = Request(seconds, steps, seed, workers, "balanced", False)
+    request.validate()
+    load_kernels()
+    warm()
+    timings = {"compile": time.perf_counter() - began}
+    force = read_force(problem, plan, retired, dissolve)
+    asked = Asked(read_count(problem, count), read_caps(problem, max_moved), _margin(margin), stepwise)
+    rows = _rows_named(force, frozen)
+    loose = _within_trigger(force, trigger, rows)
+    clock = request.budget(spent=time.perf_counter() - began - timings["compile"]).start()
+    found = _search(request, asked, force, rows, loose, clock, 0, on_progress)
+    if stepwise:
+        found = _in_steps(request, asked, force, rows, loose, clock, found, on_progress)
+    timings["search"] = time.perf_counter() - began - sum(timings.values())
+    return judge(request, asked, force, found, began, timings)
+
+
+def _search(
+    request: Request,
+    asked: Asked,
+    force: InForce,
+    frozen: NDArray[np.int64],
+    loose: NDArray[np.bool_],
+    clock: Clock,
+    attempt: int,
+    on_progress: OnProgress | None,
+) -> Found:
+    """Search until no grid that changes is left outside its limits for being within the trigger; then apply caps."""
+    while True:
+        today = _limits_for(force, loose, frozen)
+        search = Regional(today, force, asked.count.weight, frozen, asked.margin)
+        seconds = None if clock.budget.seconds is None else max(1e-3, clock.seconds_left())
+        left = Budget(seconds, None if clock.budget.steps is None else max(1, clock.steps_left() or 0))
+        labels, trace = search.run(left, request.seed + attempt, request.n_workers(), on_progress)
+        clock.tick(search.clock.steps)
+        late = loose & _is_touched(force, labels)
+        if not late.any() or search.stopped or clock.expired():
+            break
+        loose = loose & ~late
+    labels = _under_caps(search, today, force, labels, asked.caps)
+    return Found(labels, today, trace, search.proved, search.stopped, search.unmended)
+
+
+def _in_steps(
+    request: Request,
+    asked: Asked,
+    force: InForce,
+    frozen: NDArray[np.int64],
+    loose: NDArray[np.bool_],
+    clock: Clock,
+    found: Found,
+    on_progress: OnProgress | None,
+) -> Found:
+    """Look for a plan that can be reached move by move; at last, leave units whose moves block each other."""
+    blocked = ordered(force, found.labels).blocked
+    for attempt in range(1, TRIES):
+        if not blocked or found.stopped or clock.expired():
+            break
+        other = _search(request, asked, force, frozen, loose, clock, attempt, on_progress)
+        if len(left := ordered(force, other.labels).blocked) < len(blocked):
+            found, blocked = other, left
+    units = list(blocked)
+    if not units or (force.home[units] < 0).any():
+        return found
+    labels = np.array(found.labels)
+    labels[units] = force.home[units]
+    return replace(found, labels=labels, left=tuple(units))
+
+
+def _margin(margin: Any) -> float:
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin < 1:
+        raise InputError(f"margin is {margin!r}; give a share of what is counted, such as 0.0005, or 0.")
+    return float(margin)
+
+
+def _rows_named(force: InForce, names: Iterable[str]) -> NDArray[np.int64]:
+    """Rows of grids named by their ids."""
+    if isinstance(names, str):
+        raise InputError(f"frozen is {names!r}; give a list of grid ids.")
+    rows = {name: j for j, name in enumerate(force.grid_ids)}
+    for name in names:
+        if name not in rows:
+            raise InputError(f"frozen names grid {name!r}, which there is not. {nearest_names(str(name), rows)}")
+    return np.array(sorted({rows[name] for name in names}), dtype=np.int64)
+
+
+def _within_trigger(force: InForce, trigger: Any, frozen: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Grids that may stay outside their limits as long as nothing of them changes."""
+    problem = force.problem
+    if trigger is None:
+        return np.zeros(problem.n_grids, dtype=bool)
+    if isinstance(trigger, bool) or not isinstance(trigger, int | float) or not trigger > 0:
+        raise InputError(f"trigger is {trigger!r}; give a tolerance, such as 0.1.")
+    within = np.abs(_loads_in_force(force) - problem.target) <= trigger * problem.target
+    loose = np.asarray(within.all(axis=1))
+    loose[force.opened] = False
+    loose[frozen] = False
+    return loose
+
+
+def _loads_in_force(force: InForce) -> NDArray[np.int64]:
+    loads, known = np.zeros_like(force.problem.lo), force.home >= 0
+    np.add.at(loads, force.home[known], force.problem.workload[known])
+    return loads
+
+
+def _limits_for(force: InForce, loose: NDArray[np.bool_], frozen: NDArray[np.int64]) -> Problem:
+    """Limits the search keeps: those of the problem, wider for grids that may stay as they are."""
+    problem, stay = force.problem, np.array(loose)
+    stay[frozen] = True
+    if not stay.any():
+        return problem
+    keep, loads = stay[:, None], _loads_in_force(force)
+    return replace(
+        problem,
+        lo=np.where(keep, np.minimum(problem.lo, loads), problem.lo),
+        hi=np.where(keep, np.maximum(problem.hi, loads), problem.hi),
+        interchangeable=False,  # each grid has limits of its own now
+    )
+
+
+def _is_touched(force: InForce, labels: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Grids that a unit left or joined."""
+    touched = np.zeros(force.problem.n_grids, dtype=bool)
+    changed = force.home != labels
+    touched[labels[changed]] = True
+    touched[force.home[changed & (force.home >= 0)]] = True
+    return touched
+
+
+def _under_caps(
+    search: Regional, today: Problem, force: InForce, labels: NDArray[np.int32], caps: tuple[Cap, ...]
+) -> NDArray[np.int32]:
+    """Take of the moves found those the caps allow; small territories are solved exactly once more."""
+    if not caps:
+        return labels
+    kept = within_caps(today, force, labels, caps)
+    return kept if kept is labels else search.again(kept, caps)

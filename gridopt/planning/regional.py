@@ -1,0 +1,358 @@
+"""Regional: the regions of a plan in force that no longer fit, searched one by one; the others stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridopt.model import Problem
+from gridopt.model.graph import components, first_places
+from gridopt.model.result import Step
+from gridopt.planning.count import Cap
+from gridopt.planning.force import InForce
+from gridopt.planning.opening import open_part
+from gridopt.planning.parts import near_parts, only_parts
+from gridopt.planning.shifting import Shifting, Worth
+from gridopt.solvers.budget import Budget, Clock
+from gridopt.solvers.construct.mending import Mending
+from gridopt.solvers.decompose.regions import Regions, decompose
+from gridopt.solvers.exact.changed import least_changed
+from gridopt.solvers.piece import Piece
+from gridopt.solvers.stages import OnProgress, Progress
+
+__all__ = ["Regional"]
+
+MOST_LITERALS = 600
+"""Regions of at most so many nodes times grids are solved exactly after the search."""
+MOST_SECONDS = 5.0
+"""Longest that takes."""
+SECONDS_A_STEP = 2e-8
+"""Deterministic seconds of CP-SAT for each step of a budget of steps."""
+TRIAL, TRIAL_RINGS = 0.05, 2
+"""Share of what is left of a budget for trying a place for a new grid, and how far around it."""
+RINGS = (2, 4)
+"""Grids within so many borders of one that has to change may be changed with it; all, where that mends too little."""
+
+
+class Regional:
+    """
+    The search of `rebalance`: one call, one state.
+
+    Parameters
+    ----------
+    problem : Problem
+        Limits to be kept.
+    force : InForce
+    weight : ndarray of int64, shape (n,)
+        What counts as moved.
+    frozen : ndarray of int64
+        Rows of grids that keep exactly their units.
+    margin : float
+        Share of all weight by which plans may differ and still count as equal in what moves.
+    """
+
+    def __init__(
+        self, problem: Problem, force: InForce, weight: NDArray[np.int64], frozen: NDArray[np.int64], margin: float
+    ) -> None:
+        self.problem, self.force, self.weight, self.frozen = problem, force, weight, frozen
+        self.spare = int(margin * int(weight.sum()))
+        self.regions: Regions = decompose(problem)
+        self.trace: list[Step] = []
+        self.proved: dict[int, int] = {}
+
+    def run(
+        self, budget: Budget, seed: int, workers: int, on_progress: OnProgress | None
+    ) -> tuple[NDArray[np.int32], tuple[Step, ...]]:
+        """Return labels of all units, contiguous, and how they improved."""
+        self.seed, self.on_progress, self.clock = seed, on_progress, budget.start()
+        of_node = self._nodes_in_force()
+        regions = self.regions
+        affected = self._affected(of_node)
+        todo = [r for r in regions.searched.tolist() if affected[r]]
+        left = int(regions.node_counts()[todo].sum())
+        of_node[np.repeat(np.diff(regions.first_row) == 1, regions.node_counts())] = 0
+        self.done, self.n_regions, self.stopped = 0, len(todo), False
+        self.affected, self.unmended = todo, False
+        with ThreadPoolExecutor(workers, thread_name_prefix="gridopt") as pool:
+            self.pool = pool if workers > 1 else None
+            for r in todo:
+                nodes = slice(regions.first_node[r], regions.first_node[r + 1])
+                size = nodes.stop - nodes.start
+                of_node[nodes] = self._region(r, of_node[nodes], size / left)
+                left -= size
+                self.done += 1
+        offset = np.repeat(regions.first_row[:-1], regions.node_counts())
+        return regions.rows[of_node + offset][regions.node_of].astype(np.int32), tuple(self.trace)
+
+    def _nodes_in_force(self) -> NDArray[np.int32]:
+        """Part of each node in force, local to its region: that of most of its weight; -1 where it has none."""
+        regions, force = self.regions, self.force
+        part = np.empty(len(regions.rows), dtype=np.int64)
+        part[regions.rows] = np.arange(len(regions.rows)) - np.repeat(
+            regions.first_row[:-1], np.diff(regions.first_row)
+        )
+        known = np.flatnonzero(force.home >= 0)
+        key = regions.node_of[known] * self.problem.n_grids + force.home[known]
+        keys, where = np.unique(key, return_inverse=True)
+        mass = np.bincount(where, weights=self.weight[known] + 1e-9)
+        order = np.lexsort((-keys, mass))
+        found = np.full(len(regions.fixed), -1, dtype=np.int32)
+        found[keys[order] // self.problem.n_grids] = part[keys[order] % self.problem.n_grids]
+        return found
+
+    def _affected(self, of_node: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Whether the plan in force breaks anything in each region. O(n + m), for all at once."""
+        problem, home, regions = self.problem, self.force.home, self.regions
+        region, k = problem.nesting.region, problem.n_grids
+        bad = np.zeros(problem.nesting.n_regions, dtype=bool)
+        row = regions.rows[regions.first_row[region] + np.maximum(of_node[regions.node_of], 0)]
+        bad[region[(home < 0) | (row != home) | ((problem.fixed >= 0) & (problem.fixed != home))]] = True
+        known = home >= 0
+        loads = np.zeros_like(problem.lo)
+        np.add.at(loads, home[known], problem.workload[known])
+        outside = ((loads < problem.lo) | (loads > problem.hi)).any(axis=1)
+        u, v = problem.graph.edges[:, 0], problem.graph.edges[:, 1]
+        piece = components(problem.n_units, problem.graph.edges[(home[u] == home[v]) & known[u]])
+        first = first_places(piece, int(piece.max(initial=-1)) + 1)
+        pieces = np.bincount(home[first][home[first] >= 0], minlength=k)
+        bad[problem.nesting.grid_region[outside | (pieces != 1)]] = True
+        pairs = problem.apart
+        bad[region[pairs[home[pairs[:, 0]] == home[pairs[:, 1]], 0]]] = True
+        return bad
+
+    def _region(self, region: int, home: NDArray[np.int32], share: float) -> NDArray[np.int32]:
+        """Search one region; return the part of each node."""
+        regions = self.regions
+        piece = self._piece(region)
+        weight = self._by_node(self.weight, region)
+        local = np.full(self.problem.n_grids, -1, dtype=np.int64)
+        rows = regions.rows[regions.first_row[region] : regions.first_row[region + 1]]
+        local[rows] = np.arange(len(rows))
+        frozen = local[self.frozen]
+        clock = self._clock(share)
+        start = self._begin(piece, home, weight, frozen[frozen >= 0], clock)
+        labels = np.array(start)
+        for rings in (*RINGS, piece.n_parts):
+            if self.unmended:
+                return labels
+            labels = self._shift(piece, start, home, weight, labels, frozen[frozen >= 0], rings, clock)
+            if not _broken(piece, labels).any() or clock.expired() or self.stopped:
+                break
+        labels = self._exactly(piece, home, weight, labels, frozen[frozen >= 0], clock, region)
+        self.clock.tick(clock.steps)
+        return labels
+
+    def _by_node(self, weight: NDArray[np.int64], region: int) -> NDArray[np.int64]:
+        """Weight of each node of a region."""
+        regions = self.regions
+        total = np.zeros(len(regions.fixed), dtype=np.int64)
+        np.add.at(total, regions.node_of, weight)
+        return total[regions.first_node[region] : regions.first_node[region + 1]]
+
+    def again(self, labels: NDArray[np.int32], caps: Sequence[Cap]) -> NDArray[np.int32]:
+        """Solve exactly under caps, where one small region is concerned; `labels` are within them."""
+        regions = self.regions
+        if len(self.affected) != 1 or self.stopped:
+            return labels
+        region = self.affected[0]
+        nodes = slice(regions.first_node[region], regions.first_node[region + 1])
+        home = self._nodes_in_force()[nodes]
+        if not self._counts_exactly(region, home):
+            return labels
+        local = np.full(self.problem.n_grids, -1, dtype=np.int64)
+        rows = regions.rows[regions.first_row[region] : regions.first_row[region + 1]]
+        local[rows] = np.arange(len(rows))
+        own = regions.local_labels(region, labels)
+        piece = self._piece(region)
+        frozen = local[self.frozen]
+        weight = self._by_node(self.weight, region)
+        found = self._exactly(piece, home, weight, own, frozen[frozen >= 0], self._clock(1.0), region, caps)
+        labels = np.array(labels)
+        units = np.flatnonzero(self.problem.nesting.region == region)
+        labels[units] = rows[found[regions.node_of[units] - regions.first_node[region]]]
+        return labels
+
+    def _piece(self, region: int) -> Piece:
+        """Return a region without prices of leaving home."""
+        piece = self.regions.piece(region)
+        nowhere = np.full(piece.n_nodes, -1, dtype=np.int32)
+        return replace(piece, home=nowhere, away_cost=np.zeros(piece.n_nodes, dtype=np.int64))
+
+    def _begin(
+        self,
+        piece: Piece,
+        home: NDArray[np.int32],
+        weight: NDArray[np.int64],
+        frozen: NDArray[np.int64],
+        clock: Clock,
+    ) -> NDArray[np.int32]:
+        """Contiguous labels with all parts, near those in force: new parts open where that disturbs least."""
+        missing = np.setdiff1d(np.arange(piece.n_parts), home).tolist()
+        barred = np.zeros(piece.n_parts, dtype=bool)
+        barred[frozen] = True
+        known = np.setdiff1d(np.arange(piece.n_parts), missing)
+        if missing and len(known):
+            rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
+            rank[known] = np.arange(len(known))
+            bare = replace(
+                piece, lo=piece.lo[known], hi=piece.hi[known], target=piece.target[known], fixed=rank[piece.fixed],
+                unit_cost=piece.unit_cost[:, known] if len(piece.unit_cost) else piece.unit_cost,
+            )  # fmt: skip
+            mended = Mending(rank[home])(bare, self.seed)
+            labels = None if mended is None else known[mended].astype(np.int32)
+            for i, part in enumerate(missing):
+                if labels is None:
+                    break
+
+                def judge(grown: NDArray[np.int32], last: bool = i == len(missing) - 1) -> tuple[int, ...]:
+                    return self._try(piece, home, weight, grown, frozen, clock) if last else (0,)
+
+                labels = open_part(piece, labels, part, barred, judge)
+            if labels is not None and Mending(labels)(piece, self.seed) is not None:
+                return labels
+        start = Mending(home)(piece, self.seed)
+        self.unmended |= start is None
+        return home if start is None else start
+
+    def _try(
+        self,
+        piece: Piece,
+        home: NDArray[np.int32],
+        weight: NDArray[np.int64],
+        labels: NDArray[np.int32],
+        frozen: NDArray[np.int64],
+        clock: Clock,
+    ) -> tuple[int, int, int]:
+        """What labels are worth after a short search near what has changed."""
+        left = clock.steps_left()
+        part = Budget(
+            None if clock.budget.seconds is None else clock.seconds_left() * TRIAL,
+            None if left is None else max(1, int(left * TRIAL)),
+        ).start()
+        found = self._shift(piece, labels, home, weight, labels, frozen, TRIAL_RINGS, part, quiet=True)
+        clock.tick(part.steps)
+        away = (home >= 0) & (found != home)
+        excess = np.zeros_like(piece.lo)
+        np.add.at(excess, found, piece.workload)
+        excess = np.maximum(0, np.maximum(excess - piece.hi, piece.lo - excess))
+        rows = np.repeat(np.arange(piece.n_nodes), np.diff(piece.indptr))
+        cut = int(piece.weights[found[rows] != found[piece.indices]].sum()) // 2
+        return int((excess * 1_000_000 // piece.target).sum()), int(weight[away].sum()), cut
+
+    def _exactly(
+        self,
+        piece: Piece,
+        home: NDArray[np.int32],
+        weight: NDArray[np.int64],
+        labels: NDArray[np.int32],
+        frozen: NDArray[np.int64],
+        clock: Clock,
+        region: int,
+        caps: Sequence[Cap] = (),
+    ) -> NDArray[np.int32]:
+        """Solve a small region exactly, as far as time allows, and note what is proved."""
+        parts = np.setdiff1d(np.arange(piece.n_parts), frozen)
+        if piece.n_nodes * len(parts) > MOST_LITERALS or len(parts) < 2 or self.stopped:
+            return labels
+        own, nodes = only_parts(piece, labels, parts)
+        rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
+        rank[parts] = np.arange(len(parts))
+        steps = clock.budget.steps
+        found, _, bound = least_changed(
+            own,
+            rank[home[nodes]],
+            weight[nodes],
+            rank[labels[nodes]],
+            caps=[(self._by_node(cap.weight, region)[nodes], cap.most) for cap in caps],
+            spare=self.spare,
+            seconds=max(0.05, min(clock.seconds_left(), MOST_SECONDS)),
+            deterministic_seconds=None if steps is None else max(0.1, steps * SECONDS_A_STEP),
+            seed=self.seed,
+        )
+        labels = np.array(labels)
+        labels[nodes] = parts[found]
+        if bound is not None and not caps and self._counts_exactly(region, home):
+            self.proved[region] = bound
+        return labels
+
+    def _counts_exactly(self, region: int, home: NDArray[np.int32]) -> bool:
+        """Whether what is away from home in a region is what has moved in it, whichever of its grids had to go."""
+        regions, units = self.regions, np.flatnonzero(self.problem.nesting.region == region)
+        part = home[regions.node_of[units] - regions.first_node[region]]
+        row = np.where(part >= 0, regions.rows[regions.first_row[region] + np.maximum(part, 0)], -1)
+        return (
+            bool((row == self.force.home[units]).all())
+            and not np.isin(self.force.before[units], self.force.closed).any()
+        )
+
+    def _clock(self, share: float) -> Clock:
+        left, seconds = self.clock.steps_left(), self.clock.budget.seconds
+        return Budget(
+            None if seconds is None else self.clock.seconds_left() * share,
+            None if left is None else max(1, int(left * share)),
+        ).start()
+
+    def _shift(
+        self,
+        piece: Piece,
+        start: NDArray[np.int32],
+        home: NDArray[np.int32],
+        weight: NDArray[np.int64],
+        labels: NDArray[np.int32],
+        frozen: NDArray[np.int64],
+        rings: int,
+        clock: Clock,
+        quiet: bool = False,
+    ) -> NDArray[np.int32]:
+        """Search the parts within `rings` borders of those that have to change."""
+        changed = (labels != home) | (labels != start)
+        bad = _broken(piece, labels)
+        bad[labels[changed]] = True
+        bad[home[changed & (home >= 0)]] = True
+        bad[start[changed]] = True
+        parts = np.setdiff1d(near_parts(piece, labels, np.flatnonzero(bad), rings), frozen)
+        if len(parts) < 2:
+            return labels
+        own, nodes = only_parts(piece, labels, parts)
+        rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
+        rank[parts] = np.arange(len(parts))
+        shifting = Shifting(spare=0 if quiet else self.spare)
+        watch = None if quiet else self._watch
+        found = shifting(
+            own,
+            rank[start[nodes]],
+            rank[home[nodes]],
+            weight[nodes],
+            clock,
+            self.seed,
+            watch,
+            labels=rank[labels[nodes]],
+            pool=self.pool,
+        )
+        labels = np.array(labels)
+        labels[nodes] = parts[found]
+        return labels
+
+    def _watch(self, worth: Worth) -> bool:
+        """Note an improvement, tell of it; True stops."""
+        step, seconds = self.clock.steps, self.clock.seconds()
+        self.trace.append(Step(step, seconds, worth[2], worth[0], None))
+        if self.on_progress is not None:
+            told = Progress(step, seconds, worth[2], worth[0], self.clock.fraction(), self.done, self.n_regions)
+            self.stopped = bool(self.on_progress(told))
+        return self.stopped
+
+
+def _broken(piece: Piece, labels: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Parts outside their limits, or with nodes that should be apart."""
+    loads = np.zeros_like(piece.lo)
+    np.add.at(loads, labels, piece.workload)
+    bad = np.asarray(((loads < piece.lo) | (loads > piece.hi)).any(axis=1))
+    rows = np.repeat(np.arange(len(labels)), np.diff(piece.apart_indptr))
+    same = labels[rows] == labels[piece.apart_indices]
+    bad[labels[rows[same]]] = True
+    return bad
