@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt._validate import nearest_names, to_work_units
+from gridopt._validate import as_numbers, nearest_names, to_work_units
 from gridopt.errors import Finding, GridoptError, InputError, name_ids
 from gridopt.io._atomic import check_no_input, check_writable, replacing, sha256_of
 from gridopt.io._document import SCHEMA_VERSION, begin_lineage, digests_of, make_document, read_json, write_json
@@ -336,6 +336,8 @@ def _with_workload(units: pd.DataFrame, problem: Problem) -> pd.DataFrame:
         if name not in units.columns:
             units[name] = problem.in_user_units(work, column)
             continue
+        if units[name].dtype == object:  # True among numbers counts as 1, but would be written as text
+            units[name] = as_numbers(units[name].to_numpy(), problem.graph.ids, name)
         found = to_work_units(units[name].to_numpy(), problem.graph.ids, name, size, "zero")
         odd = np.flatnonzero(found != work)
         if len(odd):
