@@ -103,6 +103,14 @@ class _Capped:
         roots = force.home[first]
         pieces = np.bincount(roots[roots >= 0], minlength=problem.n_grids)
         odd |= pieces > 1
+        known = force.home >= 0
+        astray = known & (problem.fixed >= 0) & (problem.fixed != force.home)
+        bound = np.flatnonzero(known & (problem.together >= 0))
+        pairs = np.unique(np.column_stack([problem.together[bound], force.home[bound]]), axis=0)
+        cut = np.flatnonzero(np.bincount(pairs[:, 0]) > 1)
+        astray |= known & np.isin(problem.together, cut)
+        odd[force.home[astray]] = True
+        odd[self.goal[astray]] = True
         wanted = np.zeros(int(self.group_of_grid.max(initial=0)) + 1, dtype=bool)
         wanted[self.group_of_grid[odd]] = True
         return self.changes & wanted[self.group]

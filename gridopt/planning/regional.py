@@ -202,7 +202,7 @@ class Regional:
                 piece, lo=piece.lo[known], hi=piece.hi[known], target=piece.target[known], fixed=rank[piece.fixed],
                 unit_cost=piece.unit_cost[:, known] if len(piece.unit_cost) else piece.unit_cost,
             )  # fmt: skip
-            mended = Mending(rank[home])(bare, self.seed)
+            mended = self._mended(bare, rank[home], rank[frozen].astype(np.int64))
             labels = None if mended is None else known[mended].astype(np.int32)
             for i, part in enumerate(missing):
                 if labels is None:
@@ -214,9 +214,29 @@ class Regional:
                 labels = open_part(piece, labels, part, barred, judge)
             if labels is not None and Mending(labels)(piece, self.seed) is not None:
                 return labels
-        start = Mending(home)(piece, self.seed)
+        start = self._mended(piece, home, frozen)
+        if start is not None:
+            whole = Mending(start)(piece, self.seed)
+            start = start if whole is not None and np.array_equal(whole, start) else None
         self.unmended |= start is None
         return home if start is None else start
+
+    def _mended(self, piece: Piece, home: NDArray[np.int32], frozen: NDArray[np.int64]) -> NDArray[np.int32] | None:
+        """Contiguous labels near those in force, frozen parts left as they are; None where there are none."""
+        if not len(frozen):
+            return Mending(home)(piece, self.seed)
+        parts = np.setdiff1d(np.arange(piece.n_parts), frozen)
+        start = np.array(home)
+        if not len(parts):
+            return start if (start >= 0).all() else None
+        own, nodes = only_parts(piece, np.where(home < 0, parts[0], home).astype(np.int32), parts)
+        rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
+        rank[parts] = np.arange(len(parts))
+        mended = Mending(rank[home[nodes]])(own, self.seed)
+        if mended is None:
+            return None
+        start[nodes] = parts[mended]
+        return start
 
     def _try(
         self,

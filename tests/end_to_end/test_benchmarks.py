@@ -77,7 +77,7 @@ def test_quality_records_the_tolerance_it_ran_with(tmp_path: Path) -> None:
         (row,) = csv.DictReader(file)
     assert row["tolerance"] == "0.08"
     problem = datasets.load("plain-city-300-12").to_problem()
-    assert str(problem.parameters["tolerance"]) == "0.03"
+    assert str(problem.parameters["tolerance"]) == "0.05"
 
 
 def test_growth_runs_in_its_tiny_mode(tmp_path: Path) -> None:

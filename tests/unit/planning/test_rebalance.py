@@ -263,3 +263,22 @@ def test_a_search_that_is_stopped_returns_a_contiguous_plan() -> None:
     assert len(seen) == 2
     assert all(f.code in ("over-limit", "under-limit") for f in go.verify(today, new.plan))
     assert new.result.reason.endswith("The search was stopped.")
+
+
+def test_a_grid_that_goes_gives_nothing_to_frozen_ones(lattice4x4: Graph, quarters: go.Plan) -> None:
+    """Frozen grids keep exactly their units also where a neighbour is dissolved."""
+    today = go.build_problem(lattice4x4, workload=[10] * 16, n_grids=3, tolerance="0.6")
+    new = rebalance(today, quarters, dissolve=["N5"], frozen=["N1"])
+    kept = new.plan.to_series()
+    assert kept[kept == "N1"].index.tolist() == [0, 1, 4, 5]
+    assert go.verify(today, new.plan) == []
+
+
+def test_locks_that_are_broken_in_force_are_kept_under_caps(lattice4x4: Graph, quarters: go.Plan) -> None:
+    """A unit fixed elsewhere today has to move, whatever the cap: with no room for that, it is refused."""
+    today = go.build_problem(
+        lattice4x4, workload=[10] * 16, n_grids=4, tolerance="0.6", locks=go.Locks(fixed={1: 1}), incumbent=quarters
+    )
+    assert rebalance(today, quarters, max_moved={"units": 1}).moved_units == 1
+    with pytest.raises(go.InputError, match="max_moved allows 0 of units"):
+        rebalance(today, quarters, max_moved={"units": 0})
