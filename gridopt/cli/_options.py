@@ -32,6 +32,8 @@ LAYERS = ("streets", "barriers", "crossings", "links", "overrides", "parents")
 """Files that make the graph and its parents, besides the units."""
 FILES = ("locks", *LAYERS)
 """Options that name a file, beside the units."""
+WITH_COORDINATES = ("units", *(name for name in LAYERS if name != "overrides"))
+"""Layers that may come from a Chinese web map."""
 METIS_SUFFIXES = (".graph", ".graph.gz", ".metis")
 OF_SHAPES = (
     *("streets", "class_column", "street_tolerance", "barriers", "crossings", "links", "overrides", "snap", "crs"),
@@ -215,10 +217,12 @@ def _datums(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tu
     """Refuse what is no LAYER=DATUM."""
     for pair in given:
         layer, equals, datum = pair.partition("=")
-        if not equals or layer not in ("units", *FILES) or datum not in ("gcj02", "bd09"):
+        if not equals or layer not in WITH_COORDINATES or datum not in ("gcj02", "bd09"):
             raise click.UsageError(
                 f"--source-datum takes LAYER=DATUM, such as streets=gcj02 or units=bd09; got {pair!r}."
             )
+        if [p.partition("=")[0] for p in given].count(layer) > 1:
+            raise click.UsageError(f"--source-datum names {layer} twice.")
     return given
 
 
@@ -361,10 +365,28 @@ def _from_datum(request: Request, name: str, layer: Any) -> Any:
     return to_wgs84(layer, said[name])
 
 
+def _refuse_idle(request: Request) -> None:
+    """Refuse options that say something of a layer that is not given: they would be passed over in silence."""
+    needs = {
+        "parent_share": ("parents",),
+        "class_column": ("streets",),
+        "street_tolerance": ("streets", "barriers"),
+    }
+    for name, layers in needs.items():
+        if getattr(request, name) is not None and not any(getattr(request, layer) for layer in layers):
+            flags = " or ".join(f"--{layer}" for layer in layers)
+            raise click.UsageError(f"--{name.replace('_', '-')} says something of {flags}: give that too.")
+    for pair in request.source_datum:
+        layer = pair.partition("=")[0]
+        if layer != "units" and not getattr(request, layer):
+            raise click.UsageError(f"--source-datum {pair}: there is no --{layer}. Give it, or leave this out.")
+
+
 def read_shapes(request: Request) -> tuple[Any, dict[str, Any]]:
     """Units of a request, and the arguments of `build_graph` that it asks for."""
     from gridopt.io.tables import read_layer, read_table, read_units
 
+    _refuse_idle(request)
     wanted = [*request.workload, *([request.parent] if request.parent and not request.parents else [])]
     units = _from_datum(request, "units", read_units(request.source, id_column=request.id, columns=wanted))
     kinds = {"streets": ("line",), "barriers": ("line", "polygon"), "crossings": ("point", "line")}

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+OF_UNITS = ("id", "parent", "parent_share", "class_column", "street_tolerance", "snap", "crs", "source_datum")
+"""Options that say how units of today are read."""
+
 
 @click.command("rebalance", short_help="Change a plan as little as possible.")
 @click.argument("plan", metavar="PLAN")
@@ -115,8 +118,10 @@ def _read_wishes(asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
         raise click.UsageError("--band is absolute and --tolerance relative: give one of them.")
     if asked["units"] is not None and is_metis(asked["units"]):
         raise click.UsageError("units of today are polygons, or a dual graph with ids: a METIS graph has neither.")
-    if asked["units"] is None and any(asked[name] for name in LAYERS):
-        raise click.UsageError("streets, barriers, crossings and links make the graph of units: add --units.")
+    idle = [name for name in (*LAYERS, *OF_UNITS) if asked["units"] is None and asked[name] not in (None, ())]
+    if idle:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
+        raise click.UsageError(f"{flags}: said of units that are read; add --units, or leave it out.")
     budget = {name: asked[name] for name in ("seconds", "steps", "workers") if asked[name] is not None}
     if asked["seconds"] is None and asked["steps"] is None:
         from gridopt.solvers.solve import DEFAULT_SECONDS
@@ -160,6 +165,8 @@ def _request(file: PlanFile, asked: dict[str, Any], given: set[str]) -> Request:
     stored: dict[str, Any] = {i["role"]: _source(i) for i in file.document.get("inputs", []) if i["role"] in LAYERS}
     stored |= file.document.get("options", {})
     stored.setdefault("workload", list(file.plan.problem.attributes))
+    if "parent" in given and "parents" not in given:
+        _forget_parents(stored)
     values: dict[str, Any] = {}
     for name in Request.__dataclass_fields__:
         if name in given or (name in asked and name not in (*READING, *LAYERS)):
@@ -169,6 +176,13 @@ def _request(file: PlanFile, asked: dict[str, Any], given: set[str]) -> Request:
             if name in LAYERS and asked["units"]:
                 values[name] = _again(file, values[name], name)
     return Request(asked["units"] or str(file.path), **{n: v for n, v in values.items() if n != "source"})
+
+
+def _forget_parents(stored: dict[str, Any]) -> None:
+    """A column of the units of today holds their parents: the polygons of before are out of force."""
+    for name in ("parents", "parent_share"):
+        stored.pop(name, None)
+    stored["source_datum"] = [pair for pair in stored.get("source_datum", ()) if not pair.startswith("parents=")]
 
 
 def _source(used: dict[str, Any]) -> str:
@@ -215,7 +229,9 @@ def _problem(
 
     nesting = file.plan.problem.nesting
     parent = None
-    if request.parent and "units" in given:
+    if territory.parents is not None:
+        parent = territory.parents.parent_of
+    elif request.parent and "units" in given:
         parent = territory.units[request.parent]
     elif nesting.parents.size:
         import pandas as pd
