@@ -233,6 +233,8 @@ def fuzz(
             ends[case.command, ended.code] += 1
             if wrong:
                 failed.append(f"case {number}: {case.told}: {' '.join(map(repr, case.args))[:900]}\n{wrong[0]}")
+                if talk:
+                    print(failed[-1], file=sys.stderr, flush=True)
             if talk and number % 250 == 249:
                 print(f"{number + 1} cases, {len(failed)} failed, {time.monotonic() - began:.0f} s", file=sys.stderr)
     return ends, failed, apart
