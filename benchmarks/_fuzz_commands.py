@@ -129,10 +129,6 @@ def _blocks(chance: _Chance) -> list[str]:
         words += some(0.3, "--source-datum", "streets=gcj02")
     words += some(0.25, "--parents", "wards.gpkg", *some(0.5, "--parent", "ward"))
     words += [*some(0.25, "--compounds", "yards.gpkg"), *some(0.15, "--raw")]
-        *some(0.25, "--parents", "wards.gpkg", *some(0.5, "--parent", "ward")),
-        *some(0.25, "--compounds", "yards.gpkg"),
-        *some(0.15, "--raw"),
-    ]
     words += [*some(0.2, "--gap", chance.one("0", "20", "150")), *some(0.2, "--median-width", chance.one("0", "60"))]
     words += [
         *some(0.2, "--sliver-width", chance.one("0", "40")),
