@@ -304,7 +304,7 @@ def _search_and_write(
         interrupt.heed()
         sound = done.rebalanced.status in (Status.OPTIMAL, Status.FEASIBLE)
         show_result(done.rebalanced.result, (*file.findings, *territory.findings, *problem.graph.findings))
-        if options.get("trigger") is not None:
+        if sound:
             _show_tolerated(done.rebalanced)
         show_comparison(done.comparison, _least(done.rebalanced))
         if table is not None:
@@ -338,7 +338,7 @@ def _show_trade_off(table: Any) -> None:
 
 
 def _show_tolerated(done: Rebalanced) -> None:
-    """Grids that the trigger leaves outside their limits: `verify` holds them against these."""
+    """Tell of grids that may be outside their limits, frozen or within the trigger: `verify` names them."""
     from gridopt.rules.verify import verify
 
     outside = {f.ids[0] for f in verify(done.plan.problem, done.plan) if f.code in ("under-limit", "over-limit")}
