@@ -162,8 +162,7 @@ def _points(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _request(file: PlanFile, asked: dict[str, Any], given: set[str]) -> Request:
     """What is asked, completed by what the plan was made with."""
-    stored: dict[str, Any] = {i["role"]: _source(i) for i in file.document.get("inputs", []) if i["role"] in LAYERS}
-    stored |= file.document.get("options", {})
+    stored = _stored(file)
     stored.setdefault("workload", list(file.plan.problem.attributes))
     if "parent" in given and "parents" not in given:
         _forget_parents(stored)
@@ -176,6 +175,25 @@ def _request(file: PlanFile, asked: dict[str, Any], given: set[str]) -> Request:
             if name in LAYERS and asked["units"]:
                 values[name] = _again(file, values[name], name)
     return Request(asked["units"] or str(file.path), **{n: v for n, v in values.items() if n != "source"})
+
+
+def _stored(file: PlanFile) -> dict[str, Any]:
+    """How the plan's input was read, as its plan.json has it."""
+    from gridopt.errors import InputError
+
+    try:
+        inputs = file.document.get("inputs", [])
+        stored: dict[str, Any] = {i["role"]: _source(i) for i in inputs if i["role"] in LAYERS}
+        stored |= file.document.get("options", {})
+        for name, value in stored.items():
+            many, number = name in ("workload", "source_datum"), name in ("street_tolerance", "snap", "parent_share")
+            texts = value if many and isinstance(value, list) else [str(float(value)) if number else value]
+            if not all(isinstance(text, str) for text in texts):
+                raise TypeError(f"{name} is {value!r}")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        told = f"the plan.json of {file.path} says wrongly how its input was read ({error})"
+        raise InputError(f"{told}. Restore the file, or solve again.") from error
+    return stored
 
 
 def _forget_parents(stored: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 
@@ -86,12 +88,11 @@ def test_rebalance_says_which_grids_may_stay_outside_their_limits(run: Callable[
         run("solve town.gpkg --id code --workload persons --grids 3 --tolerance 0.9 --steps 1 --out wide.gpkg").code
         == 0
     )
-    told = 0
-    for grid in ("G001", "G002", "G003"):
-        ended = run(f"rebalance wide.gpkg --tolerance 0.02 --frozen {grid} --steps 300 --workers 1 --out frozen.gpkg")
-        told += "\ntolerated " in ended.out
-        assert ended.code == 3 or ("\ntolerated " in ended.out) == (run("verify frozen.gpkg").code == 3), ended.out
-    assert told
+    for tolerance, grid, is_outside in ((0.05, "G002", True), (0.15, "G002", False)):
+        line = f"rebalance wide.gpkg --tolerance {tolerance} --frozen {grid} --steps 300 --workers 1 --out frozen.gpkg"
+        ended = run(line)
+        assert (ended.code, "\ntolerated " in ended.out) == (0, is_outside), ended.out
+        assert run("verify frozen.gpkg").code == (3 if is_outside else 0)
 
 
 @pytest.mark.parametrize(
@@ -162,11 +163,47 @@ def test_blocks_read_streets_of_a_web_map(tmp_path: Path) -> None:
 
 
 def test_why_answers_where_the_border_is_a_hair() -> None:
-    """Two units that overlap by some micrometres and border each other for less than a centimetre."""
-    ids = ["000", "001", "002"]
-    shapes = [shapely.box(0, 0, 10, 10), shapely.box(10, 9.998, 20, 20), shapely.box(10.01, 0, 20, 9.99)]
-    units = gpd.GeoDataFrame(index=ids, geometry=shapes, crs="EPSG:3826")
+    """A millimetre of border across a gap is none; what lies between the two was not looked for, and missed."""
+    shapes = [shapely.box(0, 0, 10, 10), shapely.box(10.02, 9.999, 20, 20), shapely.box(10.01, 0, 20, 9.99)]
+    units = gpd.GeoDataFrame(index=["000", "001", "002"], geometry=shapes, crs="EPSG:3826")
     for snap in (0.0, 0.005, 0.05, 4.0):
         edges = {tuple(sorted(p)) for p in (lambda g: g.ids[g.edges].tolist())(go.build_graph(units, snap=snap))}
         for pair in (("000", "001"), ("000", "002"), ("001", "002")):
             assert go.why(units, *pair, snap=snap).is_edge == (pair in edges)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("inputs", [{"path": "x"}]), ("options", 7), ("options", {"snap": "x"}), ("options", {"workload": [3]})],
+)
+def test_a_plan_that_says_wrongly_how_it_was_read_is_refused(
+    name: str, value: Any, town: Path, tmp_path: Path, run: Callable[..., Ended]
+) -> None:
+    """A plan.json that was edited ends in a message, not in a traceback."""
+    shutil.copy(town / "plan.gpkg", tmp_path / "bad.gpkg")
+    document = json.loads((town / "plan.json").read_text(encoding="utf-8"))
+    (tmp_path / "bad.json").write_text(json.dumps(document | {name: value}), encoding="utf-8")
+    ended = run(f"rebalance {tmp_path}/bad.gpkg --steps 100 --out {tmp_path}/next.gpkg")
+    assert (ended.code, ended.out) == (2, "")
+    assert "says wrongly how its input was read" in ended.err
+
+
+def test_the_snap_of_objects_is_not_named_as_that_of_streets(run: Callable[..., Ended]) -> None:
+    """--snap of `blocks` brings objects to units; how far ends of streets reach is an argument in Python only."""
+    from gridopt.cli._show import in_flags
+    from gridopt.cli.blocks import command as blocks
+    from gridopt.cli.check import command as check
+
+    assert in_flags("raise snap=.", blocks) == "raise snap= (in Python)."
+    assert in_flags("raise snap=.", check) == "raise --snap."
+
+
+def test_keys_beyond_the_whole_numbers_of_a_float_are_no_traceback() -> None:
+    """1e300 is whole, and fits no integer column."""
+    parcels = gpd.GeoDataFrame({"lot": [7.0, 1e300]}, geometry=shapely.points([(0, 0), (1, 1)]), crs="EPSG:3826")
+    placed = go.place_at(pd.DataFrame({"lot": [7, 8]}), parcels.iloc[:1], on="lot")
+    assert placed.geometry.notna().tolist() == [True, False]
+    assert go.place_at(pd.DataFrame({"lot": [1e300, 8.0]}), parcels, on="lot").geometry.notna().tolist() == [
+        True,
+        False,
+    ]
