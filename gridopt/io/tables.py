@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from gridopt._validate import as_ids, nearest_names
+from gridopt._validate import as_ids, listed, nearest_names
 from gridopt.errors import Finding, GeometryError, InputError
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ SHAPES = {
     "line": {"LineString", "MultiLineString", "LinearRing"},
     "point": {"Point", "MultiPoint"},
 }
+KIND_OF = {
+    "units": "Polygon", "boundary": "Polygon", "parents": "Polygon", "compounds": "Polygon",
+    "streets": "LineString", "barriers": "LineString", "links": "LineString",
+}  # fmt: skip
+"""Geometry that a layer of this name most likely has: where there are several layers, one of these is offered."""
 INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
 NUMBER = re.compile(r"[-+]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]\d+)?")
 """Numbers without leading zeros: a column holding ``007`` is text, and so is one of codes such as ``12E3``."""
@@ -69,7 +74,7 @@ def resolved(source: str | os.PathLike[str], what: str) -> str:
     path, layer = split_layer(source)
     if layer is not None or path.suffix.lower() != ".gpkg" or not path.is_file():
         return os.fspath(source)
-    layers = [str(row[0]) for row in pyogrio.list_layers(path)]
+    layers = {str(name): str(kind) for name, kind in pyogrio.list_layers(path)}
     return f"{path}:{_choose_layer(path, layers, None, what)}"
 
 
@@ -285,7 +290,7 @@ def _read_vector(path: Path, layer: str | None, what: str) -> pd.DataFrame:
     if path.suffix.lower() == ".shp":
         _check_shapefile(path, what)
     try:
-        layers = [str(row[0]) for row in pyogrio.list_layers(path)]
+        layers = {str(name): str(kind) for name, kind in pyogrio.list_layers(path)}
     except (DataSourceError, DataLayerError, OSError) as error:
         _unreadable(path, what, error)
     if not layers:
@@ -317,7 +322,8 @@ def _check_shapefile(path: Path, what: str) -> None:
             _unreadable(path, what, OSError(f"{part.name} has {part.stat().st_size} bytes of {size}"))
 
 
-def _choose_layer(path: Path, layers: list[str], layer: str | None, what: str) -> str:
+def _choose_layer(path: Path, layers: dict[str, str], layer: str | None, what: str) -> str:
+    """Return the name of the layer to read; `layers` maps names to kinds of geometry as GDAL names them."""
     if layer is not None:
         if layer in layers:
             return layer
@@ -327,10 +333,12 @@ def _choose_layer(path: Path, layers: list[str], layer: str | None, what: str) -
             [Finding("layer-missing", "error", (layer,), None, None, cure)],
         )
     if len(layers) == 1:
-        return layers[0]
+        return next(iter(layers))
     if what in layers:
         return what
-    cure = f"Say which: {path}:{_nearest_layer(what, layers)}. {nearest_names(what, layers)}"
+    kind = KIND_OF.get(what, "")
+    fitting = [name for name, is_of in layers.items() if kind in is_of] or list(layers)
+    cure = f"Say which: {path}:{_nearest_layer(what, fitting)}. There are: {listed(layers)}."
     raise InputError(
         f"{what} file {path} has {len(layers)} layers. {cure}",
         [Finding("layer-ambiguous", "error", (str(path),), len(layers), 1, cure)],
