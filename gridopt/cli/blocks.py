@@ -50,28 +50,31 @@ def _metres(flag: str, text: str) -> Callable[..., Any]:
     help="Smaller pieces join the neighbour with the best border to lose. Default 500; 1 with --raw.",
 )
 @click.option("--objects", metavar="NAME=F[:layer]", multiple=True, help="Objects to count in each unit; repeatable.")
+@click.option("--sum", "sums", metavar="NAME=COL", multiple=True, help="Add up a column of the objects NAME instead.")
 @click.option("--check", "only_check", is_flag=True, help="Only say what the streets are like; write nothing.")
 @click.option("--out", metavar="FILE", help="units.gpkg.")
-def command(objects: tuple[str, ...], only_check: bool, out: str | None, **given: Any) -> int:
+def command(objects: tuple[str, ...], sums: tuple[str, ...], only_check: bool, out: str | None, **given: Any) -> int:
     """
     Cut a territory along its streets into units, without gap or overlap, and count objects in each.
 
     Medians of dual carriageways, roundabouts, land between slip roads and slivers become part of a unit beside them;
     the layer `merged` holds each. With --objects, each NAME becomes a column: how many of these objects lie in the
-    unit.
+    unit; with --sum NAME=COL, what the column COL of these adds up to, such as persons.
     """
     from gridopt.cli._show import quiet_library, show_files, show_findings
 
     named = [_name_and_source(one) for one in objects]
+    weights = _weights(sums, [name for name, _ in named])
     if only_check:
         with quiet_library():
             return _check(given)
     target = _target(out)
     with quiet_library():
-        units, things, found = _build(given, named, target)
+        units, things, found = _build(given, named, weights, target)
     click.echo(f"units       {len(units):,}, {units['area_m2'].sum() / 1e6:,.2f} km² without gap or overlap")
     for name in things:
-        click.echo(f"{name[:11]:<11} {int(units[name].sum()):,} of {len(things[name]):,} in units")
+        total = things[name][weights[name]].sum() if name in weights else len(things[name])
+        click.echo(f"{name[:11]:<11} {units[name].sum():,} of {total:,} in units")
     show_findings("findings", found, rest=f"layer findings of {target}")
     show_files([target])
     return SOUND
@@ -96,7 +99,9 @@ def _check(given: dict[str, Any]) -> int:
     return SOUND
 
 
-def _build(given: dict[str, Any], named: list[tuple[str, str]], target: Path) -> tuple[Any, dict[str, Any], Any]:
+def _build(
+    given: dict[str, Any], named: list[tuple[str, str]], weights: dict[str, str], target: Path
+) -> tuple[Any, dict[str, Any], Any]:
     """Read, cut, count, write; return the units, the objects and what there is to say."""
     from gridopt.io._atomic import check_no_input, check_writable
     from gridopt.io.tables import read_layer, split_layer
@@ -109,12 +114,13 @@ def _build(given: dict[str, Any], named: list[tuple[str, str]], target: Path) ->
         layers["parents"] = _named(layers["parents"], given["parent"], given["parents"])
     elif given["parent"]:
         raise click.UsageError(f"--parent {given['parent']} is a column of --parents: give that layer too.")
-    things = {name: read_layer(f, what=name, shapes=("point", "polygon", "line")) for name, f in named}
+    kinds, columns = ("point", "polygon", "line"), {name: [column] for name, column in weights.items()}
+    things = {name: read_layer(f, what=name, shapes=kinds, columns=columns.get(name, ())) for name, f in named}
     names = ("class_column", "keep", "gap", "median_width", "sliver_width", "min_area")
     units = build_blocks(**layers, **_arguments(given, names), clean=not given["raw"])
     found = list(units.attrs.get("findings", ()))
     if things:
-        found += _count(units, things)
+        found += _count(units, things, weights)
     _write(target, units, found)
     return units, things, found
 
@@ -150,13 +156,25 @@ def _name_and_source(given: str) -> tuple[str, str]:
     return name, source
 
 
-def _count(units: Any, things: dict[str, Any]) -> list[Finding]:
-    """Add a column of counts for each kind of object."""
+def _weights(sums: tuple[str, ...], names: list[str]) -> dict[str, str]:
+    """Columns to add up, by the name of the objects."""
+    found = {}
+    for one in sums:
+        name, equals, column = one.partition("=")
+        if not equals or not column or name not in names:
+            known = f" There are: {', '.join(names)}." if names else ""
+            raise click.UsageError(f"--sum is NAME=COLUMN, with a NAME of --objects; got {one!r}.{known}")
+        found[name] = column
+    return found
+
+
+def _count(units: Any, things: dict[str, Any], weights: dict[str, str]) -> list[Finding]:
+    """Add a column of counts, or of sums, for each kind of object."""
     from gridopt.territory.locate import locate
 
     found: list[Finding] = []
     for name, layer in things.items():
-        located = locate(units, layer)
+        located = locate(units, layer, weight=weights.get(name))
         units[name] = located.counts
         found += [f._replace(cure=f"{name}: {f.cure}") for f in located.findings]
     return found
