@@ -20,7 +20,7 @@ MOST_GROUPS = 256
 SLICE_SECONDS, SLICE_SECONDS_PER_NODE = 0.25, 1.5e-6
 """Length of a round at most, where time is limited: each costs some passes over all nodes."""
 VERY_NARROW, EARLY = 0.5, 0.1
-"""Limits so close that few single moves keep them, in loads of a typical node; chains are then tried this much sooner."""
+"""Limits closer than this, in loads of a typical node, few single moves keep; chains are then tried so much sooner."""
 FIRM = 1e6
 """Price of a millionth of violation, in typical changes, once limits are hard."""
 
