@@ -66,20 +66,6 @@ def test_compounds_stay_whole_and_parents_cut(run: Run, raw: tuple[str, ...]) ->
     assert units()["parent"].value_counts().to_dict() == {"south": 4, "north": 2}
 
 
-def test_a_column_of_objects_is_added_up(run: Run, raw: tuple[str, ...]) -> None:
-    """Persons of three points in two blocks; a name or a column that does not exist is said."""
-    at = [shapely.Point(50, 50), shapely.Point(60, 60), shapely.Point(300, 300)]
-    homes = write("homes", at, persons=[3, 4, 5])
-    ended = run(*raw, "--objects", f"homes={homes}", "--sum", "homes=persons", "--out", "u.gpkg")
-    assert ended.code == 0, ended.err
-    assert sorted(units()["homes"]) == [0, 0, 5, 7]
-    assert "homes       12 of 12 in units" in ended.out
-    ended = run(*raw, "--objects", f"homes={homes}", "--sum", "shops=persons", "--out", "u.gpkg")
-    assert (ended.code, "There are: homes." in ended.err) == (2, True)
-    ended = run(*raw, "--objects", f"homes={homes}", "--sum", "homes=people", "--out", "u.gpkg")
-    assert (ended.code, "no column 'people'" in ended.err) == (2, True)
-
-
 def test_warnings_are_shown_before_what_is_only_told(run: Run, raw: tuple[str, ...]) -> None:
     """More findings than there is room for: the warning that objects lie outside is not among those left out."""
     names = [f"kind{i}" for i in range(13)]
