@@ -43,7 +43,7 @@ def _metres(flag: str, text: str) -> Callable[..., Any]:
 @click.option("--keep", metavar="CLASS", multiple=True, help="Classes that cut; repeatable. Default: motor roads.")
 @click.option("--compounds", metavar="F[:layer]", help="Outlines of compounds: streets inside do not cut.")
 @click.option("--parents", metavar="F[:layer]", help="Communities: their outlines cut, nothing is merged across.")
-@click.option("--parent", metavar="COL", help="Column of --parents with their ids. Default: rows are numbered from 0.")
+@click.option("--parent", metavar="COL", help="Their column of ids. Default: parent, else rows are numbered from 0.")
 @click.option(
     "--source-datum",
     metavar="LAYER=DATUM",
@@ -85,7 +85,7 @@ def command(only_check: bool, out: str | None, **given: Any) -> int:
     click.echo(f"units       {len(units):,}, {units['area_m2'].sum() / 1e6:,.2f} km² without gap or overlap")
     if counted is not None:
         show_conservation(counted.conservation)
-    show_findings("findings", found)
+    show_findings("findings", found, rest=f"layer findings of {target}")
     show_files([target])
     return SOUND
 
@@ -96,7 +96,7 @@ def _refuse_idle(given: dict[str, Any]) -> None:
     if idle:
         raise click.UsageError(f"--raw keeps every face: {', '.join(idle)} would change nothing. Leave one out.")
     if given["parent"] is not None and given["parents"] is None:
-        raise click.UsageError("--parent is a column of --parents: give both.")
+        raise click.UsageError(f"--parent {given['parent']} is a column of --parents: give that layer too.")
     check_datums(given["source_datum"], [name for name in SHAPES if given[name]])
 
 
@@ -128,6 +128,8 @@ def _build(given: dict[str, Any], wish: ObjectsAsked, target: Path) -> tuple[Any
     sources = [given[name] for name in SHAPES if given[name]] + [*wish.sources().values()]
     check_no_input([check_writable(target)], [split_layer(source)[0] for source in sources])
     layers = _layers(given, tuple(SHAPES))
+    if "parents" in layers:
+        layers["parents"] = _named(layers["parents"], given["parent"], given["parents"])
     names = ("class_column", "keep", "gap", "median_width", "sliver_width", "min_area")
     units = build_blocks(**layers, **_arguments(given, names), clean=not given["raw"])
     found = [f for layer in layers.values() for f in layer.attrs.get("findings", ())]
@@ -141,17 +143,25 @@ def _build(given: dict[str, Any], wish: ObjectsAsked, target: Path) -> tuple[Any
 
 
 def _layers(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    from gridopt.io.tables import need_columns, read_layer
+    from gridopt.io.tables import read_layer
 
     layers = {}
     for name in names:
         if given[name]:
             layer = read_layer(given[name], what=name, shapes=SHAPES[name])
             layers[name] = from_datum(given["source_datum"], name, layer)
-    if "parents" in layers and given["parent"] is not None:
-        need_columns(layers["parents"], [given["parent"]], "parents", given["parents"])
-        layers["parents"] = layers["parents"].set_index(given["parent"])
     return layers
+
+
+def _named(parents: Any, column: str | None, source: str) -> Any:
+    """Parents under their ids: of the column that was named, or called `parent`; else rows are numbered."""
+    from gridopt.io.tables import need_columns
+
+    if column is None and "parent" not in parents.columns:
+        return parents
+    name = column or "parent"
+    need_columns(parents, [name], "parents", source)
+    return parents.set_index(name)
 
 
 def _arguments(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

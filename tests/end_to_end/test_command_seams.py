@@ -207,3 +207,13 @@ def test_keys_beyond_the_whole_numbers_of_a_float_are_no_traceback() -> None:
         True,
         False,
     ]
+
+
+def test_a_shift_is_looked_for_past_lines_of_no_length_or_of_no_end() -> None:
+    """A line that stands still and one to the moon ended in a message of GEOS."""
+    city = go.synthetic.city(60, seed=1)
+    odd = [shapely.LineString([(0, 0), (0, 0)]), shapely.LineString([(0, 0), (1e15, 1e15)]), shapely.LineString()]
+    moved = [*city.streets.translate(120, -80), *odd]
+    shift = go.find_shift(gpd.GeoSeries(moved, crs=city.units.crs), city.streets)
+    assert shift is not None
+    assert (round(shift.east_m, -1), round(shift.north_m, -1)) == (-120, 80)
