@@ -40,7 +40,7 @@ def draw_command(rng: Generator) -> tuple[str, list[str], list[str]]:
     """Draw a command line that succeeds on the sound inputs, and the files it reads."""
     name = str(rng.choice(list(SHARES), p=list(SHARES.values())))
     args = LINES[name](_Chance(rng))
-    used = [f for f in FILES if any(f in word for word in args)]
+    used = [f for f in FILES if any(f in word and not word.startswith("out/") for word in args)]
     return name, args, [*used, *(["plan.json"] * 2 if "plan.gpkg" in used else [])]
 
 

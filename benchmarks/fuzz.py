@@ -151,7 +151,8 @@ def _unsound(case: Case, ended: Ended, new: set[str], folder: Path, patience: fl
         again = run_here(["verify", "out/g.part", "--graph", case.args[1]], folder, patience)
         if again.code != ended.code:
             found.append(f"solve ended with {ended.code}, verify of the partition with {again.code}: {again.err}")
-    found += _exported_otherwise(sorted(name for name in new if name.startswith("e.")), folder, "--layer" in case.args)
+    if exported := sorted(name for name in new if name.startswith("e.")):
+        found += _exported_otherwise(exported, folder, "--layer" in case.args)
     if case.args[0] == "repair" and "u.gpkg" in new:
         account = pyogrio.read_dataframe(folder / "out/u.gpkg", layer="account").set_index("step")["area_m2"]
         if abs(account["unexplained"]) > 0.01 + 1e-9 * account["as given"]:
