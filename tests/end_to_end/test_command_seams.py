@@ -217,3 +217,22 @@ def test_a_shift_is_looked_for_past_lines_of_no_length_or_of_no_end() -> None:
     shift = go.find_shift(gpd.GeoSeries(moved, crs=city.units.crs), city.streets)
     assert shift is not None
     assert (round(shift.east_m, -1), round(shift.north_m, -1)) == (-120, 80)
+
+
+def test_repaired_columns_that_differ_in_case_only_are_both_kept(tmp_path: Path) -> None:
+    """GeoJSON can have `code` and `CODE`, a GeoPackage cannot."""
+    shapes = shapely.box([0, 10], 0, [10, 20], 10)
+    gpd.GeoDataFrame({"code": ["a", "b"], "CODE": [1, 2]}, geometry=shapes, crs="EPSG:3826").to_file(
+        tmp_path / "u.geojson"
+    )
+    ended = run_here(["repair", "u.geojson", "--id", "code", "--out", "r.gpkg"], tmp_path, 600)
+    assert ended.code == 0, ended
+    assert [1, 2] in gpd.read_file(tmp_path / "r.gpkg", layer="units").drop(columns="geometry").T.to_numpy().tolist()
+
+
+def test_a_lineage_that_is_none_is_no_traceback(town: Path, tmp_path: Path, run: Callable[..., Ended]) -> None:
+    """`compare` reads the family of two plans, and goes by units where there is none."""
+    shutil.copy(town / "plan.gpkg", tmp_path / "bad.gpkg")
+    document = json.loads((town / "plan.json").read_text(encoding="utf-8"))
+    (tmp_path / "bad.json").write_text(json.dumps(document | {"lineage": "x"}), encoding="utf-8")
+    assert run(f"compare plan.gpkg {tmp_path}/bad.gpkg").code in (0, 2)
