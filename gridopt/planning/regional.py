@@ -16,7 +16,7 @@ from gridopt.planning.count import Cap
 from gridopt.planning.force import InForce
 from gridopt.planning.opening import open_part
 from gridopt.planning.parts import near_parts, only_parts
-from gridopt.planning.rescue import rescue
+from gridopt.planning.rescue import MOST_AFRESH, rescue
 from gridopt.planning.shifting import Shifting, Worth
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.construct.mending import Mending
@@ -35,6 +35,8 @@ SECONDS_A_STEP = 2e-8
 """Deterministic seconds of CP-SAT for each step of a budget of steps."""
 TRIAL, TRIAL_RINGS = 0.05, 2
 """Share of what is left of a budget for trying a place for a new grid, and how far around it."""
+LEAST_STEPS = 100
+"""Steps for each node that `rescue` has, whatever a round before it has left over; one round may take as many."""
 RINGS = (2, 4)
 """Grids within so many borders of one that has to change may be changed with it; all, where that mends too little."""
 WHILE_BROKEN, RESCUE = 0.5, 0.8
@@ -168,10 +170,10 @@ class Regional:
         own, nodes = only_parts(piece, labels, parts)
         rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
         rank[parts] = np.arange(len(parts))
-        left = clock.steps_left()
+        left, least = clock.steps_left(), min(piece.n_nodes, MOST_AFRESH) * LEAST_STEPS
         part = Budget(
             None if clock.budget.seconds is None else clock.seconds_left() * RESCUE,
-            None if left is None else max(1, int(left * RESCUE)),
+            None if left is None else max(least, int(left * RESCUE)),
         ).start()
         found = rescue(
             own, rank[home[nodes]], weight[nodes], rank[labels[nodes]], part, self.seed, self.pool, self.workers,

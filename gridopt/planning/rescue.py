@@ -17,10 +17,12 @@ from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.pieces import solve_piece
 
-__all__ = ["rescue"]
+__all__ = ["MOST_AFRESH", "rescue"]
 
 MOST_AFRESH = 2000
-"""Pieces of at most so many nodes are also searched afresh; in larger ones that would move too much."""
+"""Pieces of at most so many nodes are first searched afresh; in larger ones that would move too much."""
+FIRST = 0.8
+"""Share of the budget for that."""
 
 
 def rescue(
@@ -37,7 +39,7 @@ def rescue(
     """
     Return labels that break limits less than `labels`, or `labels`.
 
-    First from `labels` on, then, in a small piece, afresh; parts that are found afresh take the places of those they
+    A small piece afresh, then from `labels` on; parts that are found afresh take the places of those they
     share most weight with.
 
     Parameters
@@ -93,11 +95,11 @@ def _connected(
     best, least = labels, excess(piece, labels)
     tries: list[NDArray[np.int32] | None] = [labels]
     if piece.n_nodes <= MOST_AFRESH:
-        tries.append(None)
+        tries = [None, labels]
     for i, start in enumerate(tries):
         if not least or clock.expired() or (stop is not None and stop()):
             break
-        left, part = clock.steps_left(), 1.0 / (len(tries) - i)
+        left, part = clock.steps_left(), FIRST if i + 1 < len(tries) else 1.0
         budget = Budget(
             None if clock.budget.seconds is None else clock.seconds_left() * part,
             None if left is None else max(1, int(left * part)),
