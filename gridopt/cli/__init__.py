@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-COMMANDS = ("demo", "blocks", "repair", "check", "why", "solve", "verify", "compare", "rebalance")
+COMMANDS = ("demo", "blocks", "count", "repair", "check", "why", "solve", "verify", "compare", "rebalance", "export")
 """In the order of use; each is the function `command` of the module of its name."""
+
+LONGEST_WORD, HEAD = 300, 60
+"""Characters of a word that is quoted whole, and of the ends of a longer one."""
 
 SOUND, FAILED, BAD_INPUT, VIOLATED, NO_PLAN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -101,7 +104,7 @@ def _run(args: list[str] | None, interrupt: Interrupt) -> int:
         return SOUND
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "gridopt"
-        click.echo(f"{where}: {error.format_message()} See {where} --help.", err=True)
+        click.echo(f"{where}: {_in_a_line(error.format_message())} See {where} --help.", err=True)
         return BAD_INPUT
     except InputError as error:
         _complain(error, args)
@@ -133,4 +136,11 @@ def _complain(error: GridoptError, args: list[str] | None) -> None:
 
     name = next((a for a in (sys.argv[1:] if args is None else args) if a in COMMANDS), None)
     command = None if name is None else importlib.import_module(f"gridopt.cli.{name}").command
-    click.echo(f"gridopt: {in_flags(str(error), command)}", err=True)
+    click.echo(f"gridopt: {_in_a_line(in_flags(str(error), command))}", err=True)
+
+
+def _in_a_line(text: str) -> str:
+    """One line whatever was quoted: names may hold line breaks, and what was taken for a number may have no end."""
+    if any(len(word) > LONGEST_WORD for word in text.split(" ")):
+        text = " ".join(w if len(w) <= LONGEST_WORD else f"{w[:HEAD]}…{w[-HEAD:]}" for w in text.split(" "))
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -48,7 +48,7 @@ ARGUMENT = re.compile(r"""(?<![\w'"-])(?:n_grids\b(?!=)|(""" + "|".join(FLAGS) +
 """`name=`, `name="choice"`, `name='value'`, or plain `n_grids`, which is no word of the language."""
 
 IN_PYTHON = re.compile(
-    r"""(?<![\w'"-])(?:classes|crs|factors|min_border|n_per_parent|resolution|snap|targets)="""
+    r"""(?<![\w'"-])(?:classes|crs|factors|min_border|n_per_parent|radius|resolution|snap|targets)="""
     r"""(?:\{[^}]*\}|\[[^]]*\]|"[^"]*"|'[^']*'|[\w.:]*\w)?"""
 )
 """Arguments that no flag sets, with their values."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gridopt.cli import SOUND
+from gridopt.cli._objects import Counted, ObjectsAsked, count, object_options, show_conservation
 
 if TYPE_CHECKING:
     from gridopt.errors import Finding
@@ -48,29 +50,30 @@ def _metres(flag: str, text: str) -> Callable[..., Any]:
     type=click.FloatRange(min=0),
     help="Smaller pieces join the neighbour with the best border to lose. Default 500; 1 with --raw.",
 )
-@click.option("--objects", metavar="NAME=F[:layer]", multiple=True, help="Objects to count in each unit; repeatable.")
+@object_options
 @click.option("--check", "only_check", is_flag=True, help="Only say what the streets are like; write nothing.")
 @click.option("--out", metavar="FILE", help="units.gpkg.")
-def command(objects: tuple[str, ...], only_check: bool, out: str | None, **given: Any) -> int:
+def command(only_check: bool, out: str | None, **given: Any) -> int:
     """
     Cut a territory along its streets into units, without gap or overlap, and count objects in each.
 
     Medians of dual carriageways, roundabouts, land between slip roads and slivers become part of a unit beside them;
     the layer `merged` holds each. With --objects, each NAME becomes a column: how many of these objects lie in the
-    unit.
+    unit; `gridopt count` does the same for units that are there.
     """
     from gridopt.cli._show import quiet_library, show_files, show_findings
 
-    named = [_name_and_source(one) for one in objects]
+    wish = ObjectsAsked(**{f.name: given.pop(f.name) for f in fields(ObjectsAsked)})
+    wish.check()
     if only_check:
         with quiet_library():
             return _check(given)
     target = _target(out)
     with quiet_library():
-        units, things, found = _build(given, named, target)
+        units, counted, found = _build(given, wish, target)
     click.echo(f"units       {len(units):,}, {units['area_m2'].sum() / 1e6:,.2f} km² without gap or overlap")
-    for name in things:
-        click.echo(f"{name[:11]:<11} {int(units[name].sum()):,} of {len(things[name]):,} in units")
+    if counted is not None:
+        show_conservation(counted.conservation)
     show_findings("findings", found)
     show_files([target])
     return SOUND
@@ -95,23 +98,25 @@ def _check(given: dict[str, Any]) -> int:
     return SOUND
 
 
-def _build(given: dict[str, Any], named: list[tuple[str, str]], target: Path) -> tuple[Any, dict[str, Any], Any]:
-    """Read, cut, count, write; return the units, the objects and what there is to say."""
+def _build(given: dict[str, Any], wish: ObjectsAsked, target: Path) -> tuple[Any, Counted | None, Any]:
+    """Read, cut, count, write; return the units, what was counted and what there is to say."""
     from gridopt.io._atomic import check_no_input, check_writable
-    from gridopt.io.tables import read_layer, split_layer
+    from gridopt.io.tables import split_layer
     from gridopt.territory.blocks import build_blocks
 
-    sources = [given[name] for name in SHAPES if given[name]] + [f for _, f in named]
+    sources = [given[name] for name in SHAPES if given[name]] + [*wish.sources().values()]
     check_no_input([check_writable(target)], [split_layer(source)[0] for source in sources])
     layers = _layers(given, tuple(SHAPES))
-    things = {name: read_layer(f, what=name, shapes=("point", "polygon", "line")) for name, f in named}
     names = ("class_column", "keep", "gap", "median_width", "sliver_width", "min_area")
     units = build_blocks(**layers, **_arguments(given, names), clean=not given["raw"])
-    found = list(units.attrs.get("findings", ()))
-    if things:
-        found += _count(units, things)
-    _write(target, units, found)
-    return units, things, found
+    found = [f for layer in layers.values() for f in layer.attrs.get("findings", ())]
+    found += units.attrs.get("findings", ())
+    counted = count(units, wish) if wish.objects or wish.spread else None
+    if counted is not None:
+        found += counted.findings
+        units[counted.columns.columns] = counted.columns
+    _write(target, units, found, counted)
+    return units, counted, found
 
 
 def _layers(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -125,33 +130,14 @@ def _arguments(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: given[name] for name in names if given[name] not in (None, ())}
 
 
-def _name_and_source(given: str) -> tuple[str, str]:
-    name, equals, source = given.partition("=")
-    if not equals or not name or not source:
-        raise click.UsageError(f"--objects is NAME=FILE, such as shops=city.gpkg:shops; got {given!r}.")
-    if name in ("unit", "area_m2", "barrier", "parent", "geometry", "grid"):
-        raise click.UsageError(f"--objects: the name {name!r} is taken by a column of the units; choose another one.")
-    return name, source
-
-
-def _count(units: Any, things: dict[str, Any]) -> list[Finding]:
-    """Add a column of counts for each kind of object."""
-    from gridopt.territory.locate import locate
-
-    found: list[Finding] = []
-    for name, layer in things.items():
-        located = locate(units, layer)
-        units[name] = located.counts
-        found += [f._replace(cure=f"{name}: {f.cure}") for f in located.findings]
-    return found
-
-
-def _write(target: Path, units: Any, found: list[Finding]) -> None:
+def _write(target: Path, units: Any, found: list[Finding], counted: Counted | None) -> None:
     from gridopt.io._atomic import replacing
     from gridopt.io._layers import findings_table, write_layers
     from gridopt.territory.merged import merged_faces
 
     layers = {UNITS_LAYER: units.reset_index(), "findings": findings_table(found)}
+    if counted is not None:
+        layers |= {"conservation": counted.conservation.reset_index(), "outside": counted.outside}
     if units.attrs.get("merged"):
         layers["merged"] = merged_faces(units)
     with replacing(target) as (temporary,):

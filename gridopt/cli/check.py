@@ -54,11 +54,12 @@ def command(units: str, defects: str | None, parent_table: str | None, **asked: 
         seen = _inspect(request, defects)
         territory = read_territory(request)
         graph = territory.graph
-        click.echo(f"units       {graph.n_units:,}, {graph.n_edges:,} pairs of neighbours")
         found = [*territory.findings, *graph.findings]
-        if is_stated:
-            problem = state_problem(request, territory)
+        problem = state_problem(request, territory) if is_stated else None
+        if problem is not None:
             found = [*territory.findings, *check(problem)]
+        click.echo(f"units       {graph.n_units:,}, {graph.n_edges:,} pairs of neighbours")
+        if problem is not None:
             _show_limits(problem)
         if territory.parents is not None:
             _show_parents(territory.parents, parent_table)

@@ -47,6 +47,13 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     gridopt.errors.InputError: cannot write no-such-folder/plan.gpkg: ... Create the folder, or choose another one.
     """
     target = Path(path)
+    try:
+        os.stat(target)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise _unwritable(target, f"there can be no such file ({why})", "Choose another name.") from error
     folder = target.parent
     if target.is_dir():
         _refuse(target, "it is a folder", "Give the name of a file in it.")
@@ -92,9 +99,9 @@ def check_no_input(outputs: Iterable[str | os.PathLike[str]], inputs: Iterable[s
     Traceback (most recent call last):
     gridopt.errors.InputError: cannot write .../streets.gpkg: it is an input... Choose another name for the output.
     """
-    read = [source for source in map(Path, inputs) if source.exists()]
+    read = [Path(source) for source in inputs if os.path.exists(source)]
     for target in map(Path, outputs):
-        same = next((s for s in read if target.exists() and target.samefile(s)), None)
+        same = next((s for s in read if os.path.exists(target) and target.samefile(s)), None)
         if same is not None:
             also = "" if str(same) == str(target) else f", {same},"
             _refuse(target, f"it is an input{also} and would be lost", "Choose another name for the output.")

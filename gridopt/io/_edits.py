@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gridopt.errors import Finding, InputError
-from gridopt.io.tables import read_table
+from gridopt.io.tables import STYLES, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +56,6 @@ def _layers_of(gpkg: Path) -> list[str]:
     from pyogrio.errors import DataLayerError, DataSourceError
 
     try:
-        return [str(row[0]) for row in pyogrio.list_layers(gpkg)]
+        return [name for name in map(str, pyogrio.list_layers(gpkg)[:, 0]) if name not in STYLES]
     except (DataSourceError, DataLayerError, OSError):
         return []

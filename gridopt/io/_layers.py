@@ -22,6 +22,8 @@ __all__ = ["adjacency_table", "along", "findings_table", "fit_columns", "problem
 
 RESERVED = ("unit", "grid")
 """Columns of the layer `units` that are ours."""
+MOST_IDS = 1000
+"""Ids of one finding spelled out in a file; its value says how many there are."""
 
 
 def along(street_class: str) -> str:
@@ -105,7 +107,7 @@ def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
         {
             "code": f.code,
             "severity": f.severity,
-            "ids": "; ".join(map(str, f.ids)),
+            "ids": "; ".join(map(str, f.ids[:MOST_IDS])) + (" …" if len(f.ids) > MOST_IDS else ""),
             "value": None if f.value is None else str(f.value),
             "limit": None if f.limit is None else str(f.limit),
             "cure": f.cure,
@@ -115,9 +117,9 @@ def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["code", "severity", "ids", "value", "limit", "cure"], dtype="str")
 
 
-def fit_columns(units: pd.DataFrame, grid: Any) -> tuple[pd.DataFrame, dict[Any, str], list[Finding]]:
+def fit_columns(units: pd.DataFrame, grid: Any = None) -> tuple[pd.DataFrame, dict[Any, str], list[Finding]]:
     """
-    Put the index in a column ``unit`` and the plan in a column ``grid``; columns that are in their way are renamed.
+    Put the index in a column ``unit`` and a plan in a column ``grid``; columns that are in their way are renamed.
 
     Returns
     -------
@@ -129,14 +131,15 @@ def fit_columns(units: pd.DataFrame, grid: Any) -> tuple[pd.DataFrame, dict[Any,
         What was renamed or made text.
     """
     geometry = getattr(units, "_geometry_column_name", None)
-    taken = set(RESERVED)
+    reserved = RESERVED if grid is not None else RESERVED[:1]
+    taken = set(reserved)
     names: dict[Any, str] = {}
     for column in units.columns:
         name = str(column)
         if column == geometry:
             continue
         while name.casefold() in taken:
-            name += "_before" if name.casefold() in RESERVED else "_2"
+            name += "_before" if name.casefold() in reserved else "_2"
         taken.add(name.casefold())
         names[column] = name
     table = units.rename(columns=names)
@@ -152,7 +155,8 @@ def fit_columns(units: pd.DataFrame, grid: Any) -> tuple[pd.DataFrame, dict[Any,
         cure = "They hold values of several kinds, which a GeoPackage cannot hold."
         findings.append(Finding("column-as-text", "info", tuple(as_text), None, None, cure))
     table.insert(0, "unit", table.index.to_numpy())
-    table.insert(1, "grid", grid)
+    if grid is not None:
+        table.insert(1, "grid", grid)
     return table.reset_index(drop=True), names, findings
 
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from gridopt._validate import as_ids
 from gridopt.errors import Finding, GraphError, InputError
+from gridopt.io._atomic import replacing
 from gridopt.io.tables import existing_file, need_columns
 from gridopt.model.graph import Graph
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["is_gerrychain", "read_gerrychain"]
+__all__ = ["is_gerrychain", "read_gerrychain", "write_gerrychain"]
 
 HEAD = 4096
 """Bytes in which GeoJSON says what it is."""
@@ -32,9 +33,13 @@ def is_gerrychain(path: str | os.PathLike[str]) -> bool:
     False
     """
     file = Path(path)
-    if file.suffix.lower() != ".json" or not file.is_file():
+    if file.suffix.lower() != ".json":
         return False
-    head = file.read_bytes()[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")
+    try:
+        with open(file, "rb") as opened:
+            head = opened.read(HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
+    except (OSError, ValueError):
+        return False
     keys = (b'"directed"', b'"multigraph"', b'"nodes"', b'"adjacency"')
     return head.startswith(b"{") and b"FeatureCollection" not in head and any(key in head for key in keys)
 
@@ -81,7 +86,7 @@ def read_gerrychain(path: str | os.PathLike[str], *, id_column: str | None = Non
     file = existing_file(path, "units")
     try:
         dual = nx.adjacency_graph(json.loads(file.read_text(encoding="utf-8-sig")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, nx.NetworkXError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, nx.NetworkXError) as error:
         raise _refuse(file, f"{type(error).__name__}: {error}") from error
     if not len(dual):
         raise _refuse(file, "it has no nodes")
@@ -96,6 +101,51 @@ def read_gerrychain(path: str | os.PathLike[str], *, id_column: str | None = Non
         graph = replace(graph, ids=ids)
     table.index = pd.Index(graph.ids, name="unit")
     return graph, table
+
+
+def write_gerrychain(path: str | os.PathLike[str], graph: Graph, table: pd.DataFrame | None = None) -> None:
+    """
+    Write a dual graph that `gerrychain.Graph.from_json` reads; `read_gerrychain` reads it again.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; written whole or not at all.
+    graph : Graph
+        Its edges get ``shared_perim`` in metres, ``length`` (dm), ``cost`` and ``kind``.
+    table : DataFrame, optional
+        Columns for the nodes, indexed by unit id. Geometry is left out, and so is a column ``id``: GerryChain keeps
+        the nodes' names there.
+
+    Raises
+    ------
+    InputError
+        If units are missing in the table, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import pandas as pd, tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "dual.json"
+    >>> graph = Graph.from_edges(2, [(0, 1)], [205], ids=["007", "008"])
+    >>> write_gerrychain(path, graph, pd.DataFrame({"pop": [5, 7]}, index=["007", "008"]))
+    >>> read, table = read_gerrychain(path)
+    >>> read == graph, table["pop"].to_dict()
+    (True, {'007': 5, '008': 7})
+    """
+    import networkx as nx
+
+    dual = graph.to_networkx()
+    if table is not None:
+        absent = [u for u in graph.ids.tolist() if u not in table.index]
+        if absent:
+            raise InputError(f"{len(absent)} units are not in the table (first: {absent[0]!r}). Add their rows.")
+        shapes = getattr(table, "_geometry_column_name", None)
+        for name in [c for c in table.columns if c not in (shapes, "id")]:
+            values = dict(zip(table.index.tolist(), _plain(table[name]).tolist()))
+            nx.set_node_attributes(dual, {u: values[u] for u in graph.ids.tolist()}, str(name))
+    text = json.dumps(nx.adjacency_data(dual), ensure_ascii=False, default=str)
+    with replacing(path) as (temporary,):
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _plain(column: Any) -> Any:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt._validate import nearest_names, to_work_units
+from gridopt._validate import as_numbers, nearest_names, to_work_units
 from gridopt.errors import Finding, GridoptError, InputError, name_ids
 from gridopt.io._atomic import check_no_input, check_writable, replacing, sha256_of
 from gridopt.io._document import SCHEMA_VERSION, begin_lineage, digests_of, make_document, read_json, write_json
 from gridopt.io._edits import edits_elsewhere, need_layers
 from gridopt.io._layers import adjacency_table, findings_table, fit_columns, problem_table, write_layers
 from gridopt.io._stored import document_of, graph_from, ids_of, problem_from
+from gridopt.io.qgis import Style, write_styles
 from gridopt.io.tables import existing_file, need_columns, read_table, split_layer
 from gridopt.model.plan import Plan
 from gridopt.model.problem import Problem
@@ -104,6 +105,7 @@ def write_plan(
     inputs: Mapping[str, str | os.PathLike[str]] | None = None,
     findings: Sequence[Finding] = (),
     metrics: Mapping[str, Any] | None = None,
+    styles: Sequence[Style] = (),
     moves: pd.DataFrame | None = None,
     lineage: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
@@ -127,6 +129,8 @@ def write_plan(
         What else is to be kept in the layer ``findings``, besides those of the problem and the result.
     metrics : mapping, optional
         Figures of the plan, for ``plan.json``.
+    styles : sequence of Style
+        How its layers look in QGIS.
     moves : GeoDataFrame or DataFrame, optional
         Units that moved from the plan before, for the layer of this name.
     lineage : mapping, optional
@@ -192,6 +196,8 @@ def write_plan(
     document["options"] = dict(options or {})
     with replacing(gpkg, csv, target) as (new_gpkg, new_csv, new_target):
         write_layers(new_gpkg, layers)
+        if styles:
+            write_styles(new_gpkg, styles)
         _write_assignment(new_csv, plan)
         document["files"] = {gpkg.name: sha256_of(new_gpkg), csv.name: sha256_of(new_csv)}
         write_json(new_target, document)
@@ -330,6 +336,8 @@ def _with_workload(units: pd.DataFrame, problem: Problem) -> pd.DataFrame:
         if name not in units.columns:
             units[name] = problem.in_user_units(work, column)
             continue
+        if units[name].dtype == object:  # True among numbers counts as 1, but would be written as text
+            units[name] = as_numbers(units[name].to_numpy(), problem.graph.ids, name)
         found = to_work_units(units[name].to_numpy(), problem.graph.ids, name, size, "zero")
         odd = np.flatnonzero(found != work)
         if len(odd):

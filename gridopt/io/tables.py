@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io as text_io
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gridopt._validate import as_ids, nearest_names
 from gridopt.errors import Finding, GeometryError, InputError
+from gridopt.io._csv import read_csv
+from gridopt.io._encoding import BYTES, decoded, encoding_of
+from gridopt.io._formats import KNOWN, TEXT, VECTOR, no_layers, suffix_of, unreadable
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -22,26 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["existing_file", "read_layer", "read_table", "read_units", "resolved", "split_layer"]
 
-VECTOR = {
-    ".gpkg": "GeoPackage",
-    ".geojson": "GeoJSON",
-    ".json": "GeoJSON",
-    ".shp": "Shapefile",
-    ".parquet": "GeoParquet",
-    ".geoparquet": "GeoParquet",
-}
-TEXT = {".csv": "CSV"}
-KNOWN = ".gpkg, .geojson, .parquet, .shp or .csv"
-LON_LAT = (("lon", "lat"), ("longitude", "latitude"), ("lng", "lat"))
-"""Pairs of CSV columns read as points in EPSG:4326."""
+STYLES = ("layer_styles",)
+"""Tables in which QGIS keeps how layers look: no layers."""
 SHAPES = {
     "polygon": {"Polygon", "MultiPolygon"},
     "line": {"LineString", "MultiLineString", "LinearRing"},
     "point": {"Point", "MultiPoint"},
 }
-INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
-NUMBER = re.compile(r"[-+]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]\d+)?")
-"""Numbers without leading zeros: a column holding ``007`` is text, and so is one of codes such as ``12E3``."""
 
 
 def split_layer(source: str | os.PathLike[str]) -> tuple[Path, str | None]:
@@ -69,7 +56,7 @@ def resolved(source: str | os.PathLike[str], what: str) -> str:
     path, layer = split_layer(source)
     if layer is not None or path.suffix.lower() != ".gpkg" or not path.is_file():
         return os.fspath(source)
-    layers = [str(row[0]) for row in pyogrio.list_layers(path)]
+    layers = [name for name in map(str, pyogrio.list_layers(path)[:, 0]) if name not in STYLES]
     return f"{path}:{_choose_layer(path, layers, None, what)}"
 
 
@@ -83,22 +70,27 @@ def existing_file(path: str | os.PathLike[str], what: str) -> Path:
         If it does not exist (the nearest names of its folder are offered) or is a folder.
     """
     file = Path(path)
-    if file.is_file():
-        return file
-    if file.is_dir():
-        cure = "Name a file in it."
-        why = "is a folder"
-    elif not file.parent.is_dir():
-        why = f"does not exist: there is no folder {file.parent}"
-        cure = "Correct the path."
-    else:
-        why = "does not exist"
-        names = sorted(p.name for p in file.parent.iterdir() if p.is_file() and not p.name.startswith("."))
-        same = [n for n in names if Path(n).suffix == file.suffix]
-        cure = nearest_names(file.name, same or names) if names else f"The folder {file.parent} holds no files."
+    try:
+        if file.is_file():
+            return file
+        why, cure = _why_not(file)
+    except OSError as error:
+        why, cure = f"cannot be looked for ({error.strerror})", "Correct the path, or its permissions."
     raise InputError(
         f"{what} file {file} {why}. {cure}", [Finding("file-missing", "error", (str(file),), None, None, cure)]
     )
+
+
+def _why_not(file: Path) -> tuple[str, str]:
+    """Why a path is no file, and what to do."""
+    if file.is_dir():
+        return "is a folder", "Name a file in it."
+    if not file.parent.is_dir():
+        return f"does not exist: there is no folder {file.parent}", "Correct the path."
+    names = sorted(p.name for p in file.parent.iterdir() if p.is_file() and not p.name.startswith("."))
+    same = [n for n in names if Path(n).suffix == file.suffix]
+    cure = nearest_names(file.name, same or names) if names else f"The folder {file.parent} holds no files."
+    return "does not exist", cure
 
 
 def read_table(
@@ -115,7 +107,7 @@ def read_table(
     Parameters
     ----------
     source : str or path
-        ``FILE`` or ``FILE:layer``. GeoPackage, GeoJSON, GeoParquet, Shapefile, CSV.
+        ``FILE`` or ``FILE:layer``. GeoPackage, GeoJSON, GeoParquet, Shapefile, CSV (also packed, ``.csv.gz``).
     what : str
         What the table is for, in messages: ``"units"``, ``"streets"``.
     columns : sequence of str
@@ -129,7 +121,8 @@ def read_table(
     -------
     GeoDataFrame or DataFrame
         A GeoDataFrame where there is geometry (of a CSV: columns ``lon`` and ``lat``). A CSV may start with a byte
-        order mark; its columns stay text unless every value is a number without leading zeros.
+        order mark; its columns stay text unless every value is a number without leading zeros. ``attrs["findings"]``
+        holds what was guessed of a shapefile's encoding.
 
     Raises
     ------
@@ -146,7 +139,7 @@ def read_table(
     [{'id': '007', 'n': 5}]
     """
     path, layer = split_layer(source)
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
     if suffix not in VECTOR and suffix not in TEXT:
         existing_file(path, what)
         cure = f"Use {KNOWN}; the format follows from the suffix."
@@ -156,10 +149,10 @@ def read_table(
         )
     existing_file(path, what)
     if suffix in TEXT:
-        _no_layers(path, layer, what)
-        table = _read_csv(path, what, as_text)
+        no_layers(path, layer, what)
+        table = read_csv(path, what, as_text)
     elif suffix in (".parquet", ".geoparquet"):
-        _no_layers(path, layer, what)
+        no_layers(path, layer, what)
         table = _read_parquet(path, what)
     else:
         table = _read_vector(path, layer, what)
@@ -281,13 +274,15 @@ def need_columns(table: pd.DataFrame, columns: Sequence[str], what: str, name: s
 def _read_vector(path: Path, layer: str | None, what: str) -> pd.DataFrame:
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
+    from shapely.errors import ShapelyError
 
-    if path.suffix.lower() == ".shp":
+    is_shapefile = path.suffix.lower() == ".shp"
+    if is_shapefile:
         _check_shapefile(path, what)
     try:
-        layers = [str(row[0]) for row in pyogrio.list_layers(path)]
-    except (DataSourceError, DataLayerError, OSError) as error:
-        _unreadable(path, what, error)
+        layers = [name for name in map(str, pyogrio.list_layers(path)[:, 0]) if name not in STYLES]
+    except (DataSourceError, DataLayerError, OSError, ValueError) as error:
+        unreadable(path, what, error)
     if not layers:
         cure = "Choose another file."
         raise InputError(
@@ -295,9 +290,31 @@ def _read_vector(path: Path, layer: str | None, what: str) -> pd.DataFrame:
         )
     chosen = _choose_layer(path, layers, layer, what)
     try:
+        if is_shapefile:
+            return _with_text(path, pyogrio.read_dataframe(path, layer=chosen, encoding=BYTES))
         return pyogrio.read_dataframe(path, layer=chosen)
-    except (DataSourceError, DataLayerError, OSError, ValueError, RuntimeError) as error:
-        _unreadable(path, what, error)
+    except (DataSourceError, DataLayerError, OSError, ValueError, RuntimeError, ShapelyError) as error:
+        unreadable(path, what, error)
+
+
+def _with_text(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Decode the text of a shapefile that was read byte by byte."""
+    geometry = getattr(table, "_geometry_column_name", None)
+    columns = [c for c in table.columns if c != geometry and not is_numeric(table[c])]
+    texts = {str(v) for c in columns for v in table[c].dropna().unique() if isinstance(v, str)}
+    encoding, findings = encoding_of(path, [t.encode(BYTES) for t in [*map(str, table.columns), *sorted(texts)]])
+    for column in columns:
+        known = {v: decoded(v, encoding.codec) for v in table[column].dropna().unique()}
+        if any(k is not v for k, v in known.items()):
+            table[column] = table[column].map(known)
+    table = table.rename(columns={c: decoded(c, encoding.codec) for c in table.columns if c != geometry})
+    table.attrs["findings"] = tuple(findings)
+    return table
+
+
+def is_numeric(column: pd.Series) -> bool:
+    """Whether a column holds numbers, truth values or times: no text."""
+    return column.dtype.kind in "biufmM"
 
 
 def _check_shapefile(path: Path, what: str) -> None:
@@ -305,7 +322,7 @@ def _check_shapefile(path: Path, what: str) -> None:
     for suffix in (".shp", ".shx", ".dbf"):
         part = next((p for p in (path.with_suffix(suffix), path.with_suffix(suffix.upper())) if p.is_file()), None)
         if part is None:
-            _unreadable(path, what, OSError(f"{path.stem}{suffix} is not beside it; a shapefile has several parts"))
+            unreadable(path, what, OSError(f"{path.stem}{suffix} is not beside it; a shapefile has several parts"))
         with open(part, "rb") as file:
             head = file.read(32)
         if suffix == ".dbf":
@@ -314,7 +331,7 @@ def _check_shapefile(path: Path, what: str) -> None:
         else:
             size = 2 * int.from_bytes(head[24:28], "big")
         if len(head) < 32 or part.stat().st_size < size:
-            _unreadable(path, what, OSError(f"{part.name} has {part.stat().st_size} bytes of {size}"))
+            unreadable(path, what, OSError(f"{part.name} has {part.stat().st_size} bytes of {size}"))
 
 
 def _choose_layer(path: Path, layers: list[str], layer: str | None, what: str) -> str:
@@ -357,100 +374,17 @@ def _read_parquet(path: Path, what: str) -> pd.DataFrame:
         cure = "Install pyarrow, or convert it to GeoPackage."
         raise InputError(f"{what} file {path} is Parquet, and pyarrow is not installed. {cure}") from error
     import geopandas as gpd
+    from shapely.errors import ShapelyError
 
     try:
         if b"geo" in (parquet.read_schema(path).metadata or {}):
             table: pd.DataFrame = gpd.read_parquet(path)
         else:
             table = pd.read_parquet(path)
-    except (OSError, ValueError, KeyError) as error:
-        _unreadable(path, what, error)
+    except (OSError, ValueError, KeyError, TypeError, ShapelyError) as error:
+        unreadable(path, what, error)
     named = [n for n in table.index.names if n is not None]
     return table.reset_index() if named else table.reset_index(drop=True)
-
-
-def _read_csv(path: Path, what: str, as_text: bool) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        raw = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        cure = 'Save it as "CSV UTF-8".'
-        raise InputError(
-            f"{what} file {path} is not UTF-8 text (byte 0x{error.object[error.start]:02x} at position {error.start}). "
-            f"{cure}",
-            [Finding("file-unreadable", "error", (str(path),), "not UTF-8", None, cure)],
-        ) from error
-    except OSError as error:
-        _unreadable(path, what, error)
-    rows = [row for row in csv.reader(text_io.StringIO(raw, newline="")) if row]
-    if not rows:
-        cure = "A CSV table starts with a line of column names."
-        raise InputError(
-            f"{what} file {path} is empty. {cure}", [Finding("layer-empty", "error", (str(path),), 0, 1, cure)]
-        )
-    header = [name.strip() for name in rows[0]]
-    if len(header) == 1 and ";" in header[0]:
-        raise InputError(f"{what} file {path} is separated by semicolons. Save it with commas between the columns.")
-    ragged = next((i for i, row in enumerate(rows) if len(row) != len(header)), None)
-    if ragged is not None:
-        cure = "Put text that holds commas in double quotes."
-        raise InputError(
-            f"{what} file {path}: row {ragged} has {len(rows[ragged])} columns, the header has {len(header)}. {cure}",
-            [Finding("file-unreadable", "error", (str(path),), f"row {ragged}", None, cure)],
-        )
-    if len(set(header)) < len(header):
-        twice = sorted({n for n in header if header.count(n) > 1})
-        raise InputError(f"{what} file {path} has the column {twice[0]!r} more than once. Rename one of them.")
-    body = list(zip(*rows[1:])) if len(rows) > 1 else [()] * len(header)
-    table = pd.DataFrame({name: _column(values, as_text) for name, values in zip(header, body)})
-    return table if as_text else _with_points(table)
-
-
-def _column(values: Sequence[str], as_text: bool) -> Any:
-    """Numbers where every value is one without leading zeros, else text; blank is missing."""
-    import pandas as pd
-
-    stripped = [v.strip() for v in values]
-    filled = [] if as_text else [v for v in stripped if v]
-    if filled and all(INTEGER.fullmatch(v) for v in filled):
-        if len(filled) == len(stripped):
-            return np.array([int(v) for v in stripped], dtype=np.int64)
-        return pd.array([int(v) if v else None for v in stripped], dtype="Int64")
-    if filled and all(NUMBER.fullmatch(v) for v in filled):
-        return np.array([float(v) if v else np.nan for v in stripped])
-    return np.array([v if v else None for v in stripped], dtype=object)
-
-
-def _with_points(table: pd.DataFrame) -> pd.DataFrame:
-    folded = {str(c).casefold(): c for c in table.columns}
-    for lon, lat in LON_LAT:
-        if lon in folded and lat in folded and all(table[folded[c]].dtype.kind in "if" for c in (lon, lat)):
-            import geopandas as gpd
-
-            points = gpd.points_from_xy(table[folded[lon]], table[folded[lat]])
-            return gpd.GeoDataFrame(table, geometry=points, crs="EPSG:4326")
-    return table
-
-
-def _no_layers(path: Path, layer: str | None, what: str) -> None:
-    if layer is not None:
-        cure = f"Give {path} alone."
-        raise InputError(
-            f"{what} file {path} has no layers, but layer {layer!r} is asked for. {cure}",
-            [Finding("layer-missing", "error", (layer,), None, None, cure)],
-        )
-
-
-def _unreadable(path: Path, what: str, error: Exception) -> NoReturn:
-    suffix = path.suffix.lower()
-    kind = VECTOR.get(suffix) or TEXT.get(suffix, "file")
-    why = " ".join(str(error).split()).rpartition(" failed: ")[2].partition("; ")[0][:200].rstrip(".")
-    cure = "It may be damaged or cut short: open it in a GIS, or copy it again."
-    raise InputError(
-        f"{what} file {path} cannot be read as {kind}: {why}. {cure}",
-        [Finding("file-unreadable", "error", (str(path),), why, None, cure)],
-    ) from error
 
 
 def _whole(column: pd.Series) -> Any:

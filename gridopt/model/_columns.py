@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from gridopt._validate import MAX_COST, as_array, sum_of
 from gridopt.errors import GraphError, name_ids
 
-__all__ = ["check_edges", "check_range", "read_column", "read_count", "read_pairs", "read_xy", "shaped"]
+__all__ = ["KINDS", "check_edges", "check_range", "read_column", "read_count", "read_pairs", "read_xy", "shaped"]
+
+KINDS = ("border", "crossing", "link")
+"""Name of each edge kind: a shared border, a barrier with a crossing over it, a declared link."""
 
 
 def read_count(n: Any) -> int:

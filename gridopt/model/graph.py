@@ -13,13 +13,12 @@ from scipy.sparse import csgraph
 
 from gridopt._validate import MAX_COST, as_ids, frozen
 from gridopt.errors import Finding, GraphError
-from gridopt.model._columns import check_edges, check_range, read_column, read_count, read_pairs, read_xy, shaped
+from gridopt.model import _exchange
+from gridopt.model._columns import KINDS, check_edges, check_range, read_column, read_count, read_pairs, read_xy, shaped
 
 __all__ = ["BORDER", "CROSSING", "KINDS", "LINK", "Graph"]
 
 BORDER, CROSSING, LINK = 0, 1, 2
-KINDS = ("border", "crossing", "link")
-"""Name of each edge kind: a shared border, a barrier with a crossing over it, a declared link."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,7 +248,8 @@ class Graph:
         graph : networkx.Graph
             Directed graphs and multigraphs are refused.
         length, cost : str
-            Edge attributes to read, in decimetres and in cost units; used where every edge has them.
+            Edge attributes to read, in decimetres and in cost units; used where every edge has them, and so is
+            ``kind``, as `to_networkx` writes it.
 
         Examples
         --------
@@ -258,19 +258,7 @@ class Graph:
         Graph(4 units, 3 edges)
 
         """
-        if graph.is_directed() or graph.is_multigraph():
-            raise GraphError("the networkx graph is directed or has parallel edges; convert it with networkx.Graph(g).")
-        nodes = list(graph.nodes)
-        if not all(isinstance(v, str | int) for v in nodes) or len({isinstance(v, str) for v in nodes}) > 1:
-            nodes = [str(v) for v in nodes]
-        where = {v: i for i, v in enumerate(graph.nodes)}
-        data = list(graph.edges(data=True))
-        columns = {
-            name: [d[name] for *_, d in data] if data and all(name in d for *_, d in data) else None
-            for name in (length, cost)
-        }
-        pairs = [(where[u], where[v]) for u, v, _ in data]
-        return cls.from_edges(len(nodes), pairs, columns[length], columns[cost], ids=nodes)
+        return cls.from_edges(**_exchange.from_networkx(graph, length, cost))
 
     @classmethod
     def from_pysal(cls, graph: Any) -> Graph:
@@ -286,16 +274,7 @@ class Graph:
         Graph(2 units, 1 edges)
 
         """
-        ids = list(graph.unique_ids)
-        matrix = sparse.csr_matrix(graph.sparse)
-        if abs(matrix - matrix.T).max() > 1e-6 if matrix.nnz else False:
-            raise GraphError("the libpysal graph is not symmetric; symmetrise it before.")
-        upper = sparse.triu(matrix, k=0).tocoo()
-        upper.eliminate_zeros()
-        pairs = np.column_stack([upper.row, upper.col])
-        binary = bool((upper.data == 1).all())
-        lengths = None if binary else np.rint(upper.data * 10).astype(np.int64)
-        return cls.from_edges(len(ids), pairs, lengths, ids=ids)
+        return cls.from_edges(**_exchange.from_pysal(graph))
 
     @classmethod
     def from_gerrychain(cls, graph: Any) -> Graph:
@@ -311,12 +290,33 @@ class Graph:
         [125]
 
         """
-        plain = graph.copy()
-        data = list(plain.edges(data=True))
-        if data and all("shared_perim" in d for *_, d in data):
-            for *_, d in data:
-                d["length"] = round(float(d["shared_perim"]) * 10)
-        return cls.from_networkx(plain)
+        return cls.from_networkx(_exchange.with_lengths(graph))
+
+    def to_networkx(self) -> Any:
+        """
+        Return a `networkx.Graph`: ids as nodes, ``length`` (dm), ``shared_perim`` (m), ``cost``, ``kind`` on edges.
+
+        Along with ``along_<class>`` (dm) for each street class. `from_networkx` and `from_gerrychain` read it again.
+
+        Examples
+        --------
+        >>> Graph.from_edges(2, [(0, 1)], [125], ids=["a", "b"]).to_networkx().edges["a", "b"]["shared_perim"]
+        12.5
+
+        """
+        return _exchange.to_networkx(self)
+
+    def to_pysal(self) -> Any:
+        """
+        Return a `libpysal.graph.Graph`, weighted by metres of border, or by 1 where some edge has no length.
+
+        Examples
+        --------
+        >>> Graph.from_edges(3, [(0, 1)], [125], ids=["a", "b", "c"]).to_pysal().isolates.tolist()
+        ['c']
+
+        """
+        return _exchange.to_pysal(self)
 
     # ---- measures and derived graphs ----------------------------------------------------------------------------
 

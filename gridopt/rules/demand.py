@@ -147,8 +147,9 @@ def _read_band(band: Any, name: str, size: Fraction) -> tuple[int, int]:
     if low > high:
         raise InputError(f"band ({band[0]}, {band[1]}) holds no multiple of the resolution {float(size)}. Widen it.")
     if high > MAX_TOTAL:
+        many = f"{float(high):.4g}" if high < 2**1000 else "over 1e300"
         raise InputError(
-            f"band ({band[0]}, {band[1]}) reaches {high:.4g} work units of {float(size):g}, the limit is 2**43 = "
+            f"band ({band[0]}, {band[1]}) reaches {many} work units of {float(size):g}, the limit is 2**43 = "
             f"{MAX_TOTAL}. Give a lower upper limit, or a coarser resolution=."
         )
     return int(low), int(high)

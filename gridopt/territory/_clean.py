@@ -13,6 +13,7 @@ from scipy import sparse
 from gridopt.territory._absorb import absorb
 from gridopt.territory._cuts import cut_corridors
 from gridopt.territory._gaps import bridge_gaps
+from gridopt.territory._lean import sides_to_lean_to
 from gridopt.territory._levels import drop_dead_ends
 from gridopt.territory._linework import join_near_ends
 from gridopt.territory._merge import dissolve_groups, group_small
@@ -26,9 +27,6 @@ SPECK = 0.01
 """Square metres of what only rounding makes: it goes to any neighbour."""
 USUAL_FACE = 2500.0
 """Square metres of the face a point lies in on average, below which the usual widths shrink: toys, models, halls."""
-TOWARDS = np.array([-0.87, 0.5])
-"""West-north-west: the side medians go to, so that those of one street go the same way. No street of a town laid out
-by the compass runs along it."""
 TO_ONE_SIDE = {"median": 2.0, "long": 1.4}
 """How much more a border on that side counts, for medians and for other long slivers."""
 LONG = 0.4
@@ -115,7 +113,7 @@ def clean_faces(scene: Scene, limits: Limits) -> Cleaned:
     is_main = _is_main(traits, scene.ways)
     least = limits.min_area or 0.0
     is_land = (kind == 0) & (shapely.area(mesh.faces) >= least)
-    home = absorb(kind > 0, is_land, _gains(mesh, kind, weight, is_main))
+    home = absorb(kind > 0, is_land, _gains(mesh, kind, weight, is_main, sides_to_lean_to(mesh, traits, scene.ways)))
     home, small = _merge_small(mesh, home, np.rint(weight * np.where(is_main, OVER_MAIN, 1.0)), water, least)
     kept = np.flatnonzero(home == np.arange(len(home)))
     absorbed = _records(mesh, kind, small, home, traits, scene.ways)
@@ -203,7 +201,9 @@ def _is_main(traits: Traits, ways: Ways) -> NDArray[np.bool_]:
     return (traits.way >= 0) & (ways.factor[way] == ways.factor.min()) & ~ways.is_link[way]
 
 
-def _gains(mesh: Mesh, kind: Array, weight: Array, is_main: NDArray[np.bool_]) -> sparse.csr_array:
+def _gains(
+    mesh: Mesh, kind: Array, weight: Array, is_main: NDArray[np.bool_], side: NDArray[np.float64]
+) -> sparse.csr_array:
     """Weights as each face sees them: medians and long slivers lean to one side, so that those of a street agree."""
     n = len(mesh.faces)
     piece = np.flatnonzero((mesh.sides >= 0).all(axis=1) & (weight > 0))
@@ -217,7 +217,7 @@ def _gains(mesh: Mesh, kind: Array, weight: Array, is_main: NDArray[np.bool_]) -
     rows, columns, data = [], [], []
     for own, other in ((0, 1), (1, 0)):
         face, beside = mesh.sides[piece, own], mesh.sides[piece, other]
-        is_there = ((middle - centre[face]) @ TOWARDS) > 0
+        is_there = ((middle - centre[face]) * side[face]).sum(axis=1) > 0
         over_main = is_main[piece] & ((kind[beside] > 0) | (kind[face] != KINDS.index("median")))
         _, pair = np.unique(face * n + beside, return_inverse=True)
         is_cap = np.bincount(pair.ravel(), length)[pair.ravel()] < capped[face]

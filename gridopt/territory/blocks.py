@@ -115,7 +115,7 @@ def build_blocks(
     -----
     All lines are noded together in floating point, so neighbours share their borders vertex by vertex
     (``shapely.coverage_is_valid``). A street and the bridge over it do not meet: what ends under or on a bridge is a
-    dead end. Borders stay on one of two carriageways, the one to the south or east. Where the usual widths and areas do
+    dead end. Borders stay on one of two carriageways, the one to the west or south. Where the usual widths and areas do
     not fit, because all faces are tiny (less than 2,500 m2 around a point on average), they shrink with the faces.
     O(s log s) for s segments. Row bands follow the rule of unit cells (DB11/T: west to east, north to south); a band is
     as high as the median block. See the methods page for the steps and how they compare with others.

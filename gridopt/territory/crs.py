@@ -244,6 +244,18 @@ def _metres_per_unit(crs: pyproj.CRS) -> float:
     return float(crs.axis_info[0].unit_conversion_factor) if crs.axis_info else 1.0
 
 
+def _converted(name: str, layer: Any, target: Any) -> Any:
+    from pyproj.exceptions import ProjError
+
+    try:
+        return layer.to_crs(target)
+    except ProjError as error:
+        raise GeometryError(
+            f"{name} is in {_name(layer.crs)}, which cannot be converted to {_name(target)}: one of them has no known "
+            "place on the earth. Give all layers in one system, in metres."
+        ) from error
+
+
 def _reproject(name: str, layer: Any, target: Any) -> Any:
     _check_degrees(name, layer)
     if not (layer.crs.is_geographic or layer.crs.is_projected):
@@ -251,7 +263,7 @@ def _reproject(name: str, layer: Any, target: Any) -> Any:
             f"{name} is in the local system {_name(layer.crs)}, which has no known place on the earth and cannot be "
             f"converted to {_name(target)}. Give all layers in one system, in metres."
         )
-    moved = layer.to_crs(target)
+    moved = _converted(name, layer, target)
     bounds = moved.bounds.to_numpy()
     lost = np.isinf(bounds).any(axis=1)
     if lost.any():

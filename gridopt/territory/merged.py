@@ -85,7 +85,7 @@ def tell_merged(
     beside = "Each is part of a block beside it"
     for found_here in (
         _told(
-            records, "median", "medians-merged", limits.median_width, "median_width", f"{beside}, to the west or north"
+            records, "median", "medians-merged", limits.median_width, "median_width", f"{beside}, to the east or north"
         ),
         _told(records, "roundabout", "roundabouts-merged", limits.median_width, "median_width", beside),
         _told(records, "slip", "slip-roads-merged", limits.median_width, "median_width", beside),
@@ -133,7 +133,7 @@ def merged_faces(blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     >>> lines = shapely.linestrings([[(50, -9), (50, 109)], [(54, -9), (54, 109)]])
     >>> blocks = build_blocks(gpd.GeoSeries([shapely.box(0, 0, 100, 100)], crs="EPSG:3826"), lines)
     >>> merged_faces(blocks)[["unit", "reason", "area_m2", "border_m"]].to_numpy().tolist()
-    [['B00001', 'sliver', 400.0, 100.0]]
+    [['B00002', 'sliver', 400.0, 100.0]]
     """
     import geopandas as gpd
     import shapely

@@ -18,6 +18,7 @@ from gridopt.rules.verify import verify
 from gridopt.viz.map import plan_of
 from gridopt.workflow.borders import borders
 from gridopt.workflow.grids import to_grids
+from gridopt.workflow.styles import plan_styles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +97,7 @@ def save_plan(
         inputs=inputs,
         findings=findings,
         metrics=plan_metrics(plan),
+        styles=plan_styles(plan) if shaped else (),
         moves=None if moves is None else _with_shapes(moves, units),
         lineage=None if lineage is None else lineage.as_dict(),
         options=options,

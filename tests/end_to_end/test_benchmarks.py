@@ -106,6 +106,14 @@ def test_startup_runs_in_its_tiny_mode() -> None:
     assert "numba" not in rows["name build_problem"]["heavy"]
 
 
+def test_segments_run_in_their_tiny_mode() -> None:
+    """From streets to a verified plan, and points in its blocks."""
+    rows = {row["step"]: row for row in csv.DictReader(run_module("benchmarks.segments", "--tiny").splitlines())}
+    assert list(rows) == ["blocks", "locate", "graph", "problem", "solve", "verify", "all", "points"]
+    assert rows["verify"]["result"] == "0 findings"
+    assert float(rows["all"]["processor_s"]) > 0
+
+
 def test_communities_run_in_their_tiny_mode() -> None:
     nested, many = csv.DictReader(run_module("benchmarks.communities", "--tiny").splitlines())
     assert (nested["way"], many["way"]) == ("nested", "many")

@@ -172,6 +172,17 @@ def test_what_moves_is_capped(plan: Run):
     assert persons[moved].sum() <= 0.05 * persons.sum()
 
 
+def test_a_trigger_leaves_grids_outside_their_limits_and_says_so(plan: Run):
+    """Grown by a third, a grid starts no change within 40 per cent: nothing moves, and verify still names it."""
+    heavier("001", 40.0)
+    args = ("rebalance", "plan.gpkg", "--units", "later.gpkg", "--trigger", "0.4", *STEPS, "--out", "new.gpkg")
+    ended = plan(*args)
+    assert ended.code == 0, ended
+    assert "moved       0 of 16 units" in ended.out
+    assert "grids outside their limits; gridopt verify will name them" in ended.out
+    assert plan("verify", "new.gpkg").code == 3
+
+
 def test_the_same_steps_write_the_same_plan(plan: Run):
     heavier("001", 40.0)
     for out in ("a.gpkg", "b.gpkg"):

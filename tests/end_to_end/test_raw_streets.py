@@ -22,7 +22,7 @@ PLACES = {
 MEDIAN_M = 20.0
 """A block with no room for a circle of this diameter, with one street on most of its outline, is a median."""
 ALONG, WITHIN_M = 0.75, 1.0
-FAR_M, PIECE_M = 30.0, 100.0
+FAR_M, PIECE_M = 30.0, 120.0
 """An arterial is inside a block where so much of it in one piece is further than this from the block's outline."""
 
 

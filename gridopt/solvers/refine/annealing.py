@@ -19,6 +19,8 @@ __all__ = ["Annealing", "Best"]
 MOST_GROUPS = 256
 SLICE_SECONDS, SLICE_SECONDS_PER_NODE = 0.25, 1.5e-6
 """Length of a round at most, where time is limited: each costs some passes over all nodes."""
+VERY_NARROW, EARLY = 0.5, 0.1
+"""Limits closer than this, in loads of a typical node, few single moves keep; chains are then tried so much sooner."""
 FIRM = 1e6
 """Price of a millionth of violation, in typical changes, once limits are hard."""
 
@@ -101,9 +103,12 @@ class Annealing:
     def suited_to(self, piece: Piece) -> Annealing:
         """
         Return the same for the limits of a piece: without chains where they are wide, since single moves are quicker;
-        with a price that rises sooner where they are narrow.
+        with a price that rises sooner where they are narrow, and chains from sooner on where they are very narrow.
         """
-        if _has_narrow_limits(piece):
+        room = _room(piece)
+        if room < VERY_NARROW:
+            return replace(self, bend=self.bend - 1, chains_from=self.chains_from * EARLY)
+        if room < 1.0:
             return replace(self, bend=self.bend - 1)
         return self if piece.n_nodes < self.few_nodes * piece.n_parts else replace(self, longest=1)
 
@@ -189,12 +194,14 @@ class Annealing:
         return max(200, min(by_steps, int(speed * slice_seconds)))
 
 
-def _has_narrow_limits(piece: Piece) -> bool:
-    """Whether the limits of a typical part are closer together than the load of a typical node."""
+def _room(piece: Piece) -> float:
+    """How far apart the limits of a typical part are, in loads of a typical node; of the narrowest attribute."""
     load = piece.workload
     some = (load > 0).any(axis=1)
     typical = np.median(load[some], axis=0) if some.any() else np.zeros(load.shape[1])
-    return bool((np.median(piece.hi - piece.lo, axis=0) < typical).any())
+    used = typical > 0
+    span = np.median(piece.hi - piece.lo, axis=0)
+    return float((span[used] / typical[used]).min()) if used.any() else np.inf
 
 
 def _anneal_groups(table: Table, quota: list[int], streams: NDArray[Any], pace: Any, pool: Executor | None) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import networkx as nx
+import pandas as pd
 import pytest
 
 from gridopt.errors import InputError
@@ -60,6 +61,8 @@ def test_ids_may_come_from_a_column(tmp_path: Path) -> None:
         '{"directed": false, "nodes": []',
         '{"nodes": [], "adjacency": []}',
         '{"nodes": [1], "adjacency": [[2]]}',
+        '{"directed": false, "multigraph": false, "nodes": [{"id": 0}], "adjacency": [[], [{"id": 0}]]}',
+        '{"nodes": ' + "[" * 100_000,
     ],
 )
 def test_what_is_no_graph_is_refused(tmp_path: Path, text: str) -> None:
@@ -82,3 +85,14 @@ def test_geojson_is_not_taken_for_a_graph(tmp_path: Path) -> None:
     path.write_text('{"type": "FeatureCollection", "features": [{"properties": {"nodes": 1}}]}')
     assert not is_gerrychain(path)
     assert not is_gerrychain(tmp_path / "absent.json")
+
+
+def test_truth_values_among_numbers_are_numbers_in_the_plan_too(tmp_path: Path) -> None:
+    """JSON mixes them freely; a plan that was solved reads its workload back."""
+    import gridopt as go
+
+    graph = go.Graph.from_edges(2, [(0, 1)], ids=["a", "b"])
+    table = pd.DataFrame({"pop": pd.Series([True, 2], dtype=object, index=["a", "b"])})
+    problem = go.build_problem(graph, table[["pop"]], n_grids=2, tolerance=0.9)
+    files = go.save_plan(tmp_path / "plan.gpkg", go.solve(problem, steps=100), table)
+    assert go.read_plan(files[0]).plan.loads.ravel().tolist() == [1, 2]

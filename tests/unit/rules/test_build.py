@@ -404,6 +404,12 @@ def test_grids_in_force_stay_where_most_of_their_units_are(parents):
     assert result.cost == 2
 
 
+def test_a_band_beyond_all_floating_point_is_refused():
+    """1e400 is a number, exact, and no load."""
+    with pytest.raises(go.InputError, match="reaches over 1e300 work units"):
+        go.build_problem(path(6), [1] * 6, band=("1", "1e400"))
+
+
 def test_a_tolerance_below_one_work_unit_is_widened_aloud(path6):
     """Loads of 16 in three grids: 2 % of 5.33 is a tenth of a unit, and limits are 5 and 6."""
     problem = go.build_problem(path6, [1, 3, 3, 3, 3, 3], n_grids=3, tolerance=0.02)

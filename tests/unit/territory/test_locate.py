@@ -194,3 +194,61 @@ def test_a_layer_of_another_place_is_refused():
     shops = gpd.GeoSeries(shapely.points([[5000, 3], [6000, 5]]), crs=32650)
     with pytest.raises(GeometryError, match=r"none of the 2 objects is anywhere near.*swapped"):
         locate(units, shops)
+
+
+# ---- ties, objects nearby, conservation ------------------------------------------------------------------------------
+
+
+def test_addresses_on_the_street_line_are_dealt_to_both_sides():
+    """Ten addresses along the street between NW and NE: five each, west to east and south to north, in any order."""
+    street = objects(*(Point(10, 10.5 + i) for i in range(9)), Point(3, 12), ids=list("abcdefghij"))
+    even = locate(UNITS, street, ties="even")
+    assert even.counts.to_dict() == {"NW": 6, "NE": 4, "SW": 0, "SE": 0}
+    assert even.unit_of.tolist() == ["NW", "NE"] * 4 + ["NW", "NW"]
+    assert locate(UNITS, street.iloc[::-1], ties="even").unit_of.sort_index().equals(even.unit_of.sort_index())
+    assert [f.value for f in even.findings] == [9]
+    corner = objects(*[Point(10, 10)] * 6)
+    assert locate(UNITS, corner, ties="even").counts.tolist() == [2, 2, 1, 1]
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 5.0, 10.0]), st.sampled_from([5.0, 10.0, 15.0])), max_size=30))
+def test_dealing_is_as_even_as_can_be_among_the_units_that_claim(drawn):
+    places = [Point(p) for p in drawn]
+    found = locate(UNITS, objects(*places), ties="even")
+    claims = [tuple(u for u, shape in UNITS.geometry.items() if shapely.covers(shape, p)) for p in places]
+    assert all(unit in claims[i] for i, unit in found.unit_of.items())
+    for group in set(claims):
+        mine = [found.unit_of[i] for i in range(len(places)) if claims[i] == group]
+        counts = [mine.count(u) for u in group]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_objects_beside_the_units_go_to_the_nearest_within_reach():
+    beside = objects(Point(21, 15), Point(10, 21), Point(24, 5), Point(5, 5), None, ids=["a", "b", "c", "d", "e"])
+    found = locate(UNITS, beside, snap=2)
+    assert found.unit_of.to_dict() == {"a": "NE", "b": "NW", "d": "SW"}
+    assert found.outside == ("c", "e")
+    assert [(f.code, f.value) for f in found.findings if f.code == "snapped"] == [("snapped", 2)]
+    with pytest.raises(GeometryError, match="the units are in degrees"):
+        locate(
+            UNITS.set_crs(4326, allow_override=True), objects(Point(1, 1)).set_crs(4326, allow_override=True), snap=2
+        )
+
+
+def test_conservation_per_class_and_layer():
+    shops = objects(Point(1, 1), Point(99, 1), Point(15, 15), risk=["A", "A", "B"], staff=[3, 4, 5])
+    found = locate(UNITS, {"shops": shops, "homes": objects(Point(1, 1))}, class_column={"shops": "risk"})
+    assert found.conservation.to_dict("index") == {
+        "shops:A": {"given": 2, "located": 1, "outside": 1},
+        "shops:B": {"given": 1, "located": 1, "outside": 0},
+        "homes": {"given": 1, "located": 1, "outside": 0},
+    }
+    staff = locate(UNITS, shops, weight="staff").conservation.loc["staff"]
+    assert staff.tolist() == [12, 8, 4]
+    assert staff["outside"] == sum(shops.loc[list(locate(UNITS, shops).outside), "staff"])
+
+
+def test_infinite_coordinates_are_no_place():
+    found = locate(UNITS, objects(Point(1, 1), Point(np.inf, 1)))
+    assert found.outside == (1,)
+    assert [f.code for f in found.findings] == ["no-geometry"]
