@@ -81,17 +81,16 @@ def test_a_new_grid_may_begin_inside_a_heavy_one() -> None:
 
 def test_a_plan_outside_limits_is_searched_as_solve_would() -> None:
     """Two attributes at ten per cent: near the plan in force there is nothing, far from it there is."""
-    rng = np.random.default_rng(31082)
+    rng = np.random.default_rng(0)
     graph, work = go.synthetic.plain_city(150, seed=329)
     n, half = graph.n_units, np.where(graph.xy[:, 0] < graph.xy[:, 0].mean(), "w", "e")
     both = np.column_stack([work, rng.integers(0, 20, n)])
     before = go.build_problem(graph, {"a": both[:, 0], "b": both[:, 1]}, n_grids=11, tolerance="0.1", parent=half)
     plan = go.solve(before, steps=20_000, seed=1).require_plan()
-    changed = np.where(rng.random((n, 1)) < 0.1, np.rint(both * rng.uniform(0, 2, (n, 1))), both).astype(int)
+    changed = np.where(rng.random((n, 1)) < 0.5, np.rint(both * rng.uniform(0, 2, (n, 1))), both).astype(int)
     today = go.build_problem(graph, {"a": changed[:, 0], "b": changed[:, 1]}, n_grids=11, tolerance="0.1", parent=half)
     afresh = [total_violation(today, go.solve(today, steps=30_000, seed=s).require_plan().labels) for s in range(3)]
     new = [total_violation(today, rebalance(today, plan, steps=30_000, seed=s).plan.labels) for s in range(3)]
-    print(afresh, new)
     assert sorted(new)[1] <= max(sorted(afresh)[1], 20_000)
 
 
