@@ -128,7 +128,7 @@ def draw(town: Town, path: Path, dpi: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", nargs="*", choices=[*REAL, []], help=f"real sets: {', '.join(REAL)}")
+    parser.add_argument("sets", nargs="*", metavar="SET", choices=[*REAL, []], help=f"real sets: {', '.join(REAL)}")
     parser.add_argument("--out", type=Path, help="folder of the pictures (default docs/sheets; real sets need one)")
     parser.add_argument("--dpi", type=int, default=80)
     options = parser.parse_args()

@@ -24,6 +24,7 @@ __all__ = [
     "as_numbers",
     "frozen",
     "is_null",
+    "listed",
     "nearest_names",
     "positions_of",
     "sum_of",
@@ -55,7 +56,13 @@ def nearest_names(name: str, choices: Iterable[Hashable]) -> str:
     if name.casefold() in folded and folded[name.casefold()] not in close:
         close.insert(0, folded[name.casefold()])
     hint = f"Did you mean {' or '.join(repr(c) for c in close)}? " if close else ""
-    return f"{hint}There are: {', '.join(known[:12])}{' …' if len(known) > 12 else ''}."
+    return f"{hint}There are: {listed(known)}."
+
+
+def listed(names: Iterable[Hashable]) -> str:
+    """Write the first twelve names, and a mark where there are more."""
+    known = [str(name) for name in names]
+    return f"{', '.join(known[:12])}{' …' if len(known) > 12 else ''}"
 
 
 def as_ids(values: Any, n: int | None = None, what: str = "unit") -> NDArray[Any]:

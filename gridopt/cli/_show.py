@@ -79,7 +79,7 @@ def in_flags(text: str, command: click.Command | None = None) -> str:
     text = ARGUMENT.sub(_flag, text)
     for name in here:
         text = re.sub(rf"""(?<![\w'"-]){name}=(?=(['"\w]?))""", lambda m: f"--{m[0][:-1]}{' ' if m[1] else ''}", text)
-    return text.replace("repair_units()", "gridopt repair")
+    return text.replace("repair_units()", "gridopt repair").replace("assign_parents()", "gridopt solve --parents")
 
 
 def _flag(match: re.Match[str]) -> str:
@@ -152,15 +152,16 @@ def show_plan(plan: Plan) -> None:
             click.echo(f"straddled   {figures['arterial_inside']:.1%} of arterial border length runs inside grids")
 
 
-def show_findings(title: str, findings: Sequence[Finding]) -> None:
-    """The first findings, a line each, and how many more there are."""
+def show_findings(title: str, findings: Sequence[Finding], rest: str | None = None) -> None:
+    """The first findings, the gravest where not all are shown, and how many more there are; `rest` holds all."""
     if not findings:
         return
+    shown = sorted(findings, key=lambda f: ("error", "warning", "info").index(f.severity))[:MOST_FINDINGS]
     click.echo(f"{title}:")
-    for finding in findings[:MOST_FINDINGS]:
+    for finding in [f for f in findings if any(f is one for one in shown)]:
         click.echo(f"  {in_flags(str(finding))}")
     if len(findings) > MOST_FINDINGS:
-        click.echo(f"  … and {len(findings) - MOST_FINDINGS} more")
+        click.echo(f"  … and {len(findings) - MOST_FINDINGS} more{f': see the {rest}' if rest else ''}")
 
 
 def show_files(files: Iterable[Path]) -> None:

@@ -40,6 +40,7 @@ def _metres(flag: str, text: str) -> Callable[..., Any]:
 @click.option("--keep", metavar="CLASS", multiple=True, help="Classes that cut; repeatable. Default: motor roads.")
 @click.option("--compounds", metavar="F[:layer]", help="Outlines of compounds: streets inside do not cut.")
 @click.option("--parents", metavar="F[:layer]", help="Communities: their outlines cut, nothing is merged across.")
+@click.option("--parent", metavar="COL", help="Their column of ids. Default: parent, else rows are numbered from 0.")
 @click.option("--raw", is_flag=True, help="Keep every face that the lines enclose: medians, roundabouts, slivers.")
 @_metres("--gap", "Gaps in streets up to this are closed. Default 5.")
 @_metres("--median-width", "Faces below this between carriageways of one street are medians. Default 25.")
@@ -74,7 +75,7 @@ def command(only_check: bool, out: str | None, **given: Any) -> int:
     click.echo(f"units       {len(units):,}, {units['area_m2'].sum() / 1e6:,.2f} km² without gap or overlap")
     if counted is not None:
         show_conservation(counted.conservation)
-    show_findings("findings", found)
+    show_findings("findings", found, rest=f"layer findings of {target}")
     show_files([target])
     return SOUND
 
@@ -107,6 +108,10 @@ def _build(given: dict[str, Any], wish: ObjectsAsked, target: Path) -> tuple[Any
     sources = [given[name] for name in SHAPES if given[name]] + [*wish.sources().values()]
     check_no_input([check_writable(target)], [split_layer(source)[0] for source in sources])
     layers = _layers(given, tuple(SHAPES))
+    if "parents" in layers:
+        layers["parents"] = _named(layers["parents"], given["parent"], given["parents"])
+    elif given["parent"]:
+        raise click.UsageError(f"--parent {given['parent']} is a column of --parents: give that layer too.")
     names = ("class_column", "keep", "gap", "median_width", "sliver_width", "min_area")
     units = build_blocks(**layers, **_arguments(given, names), clean=not given["raw"])
     found = [f for layer in layers.values() for f in layer.attrs.get("findings", ())]
@@ -123,6 +128,17 @@ def _layers(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     from gridopt.io.tables import read_layer
 
     return {name: read_layer(given[name], what=name, shapes=SHAPES[name]) for name in names if given[name]}
+
+
+def _named(parents: Any, column: str | None, source: str) -> Any:
+    """Parents under their ids: of the column that was named, or called `parent`; else rows are numbered."""
+    from gridopt.io.tables import need_columns
+
+    if column is None and "parent" not in parents.columns:
+        return parents
+    name = column or "parent"
+    need_columns(parents, [name], "parents", source)
+    return parents.set_index(name)
 
 
 def _arguments(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

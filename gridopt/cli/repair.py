@@ -72,7 +72,7 @@ def command(
             shown = f"{places:,}" if step != "unexplained" else ""
             click.echo(f"  {step:<20}{round(area, 2) + 0.0:>18,.2f}  {shown:>8}")
     _show_changes(repaired.changes)
-    show_findings("findings", repaired.findings)
+    show_findings("findings", repaired.findings, rest=f"layer findings of {target}")
     show_files([target])
     return SOUND
 

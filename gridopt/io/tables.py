@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gridopt._validate import as_ids, nearest_names
+from gridopt._validate import as_ids, listed, nearest_names
 from gridopt.errors import Finding, GeometryError, InputError
 from gridopt.io._csv import read_csv
 from gridopt.io._encoding import BYTES, decoded, encoding_of
@@ -29,6 +29,11 @@ SHAPES = {
     "line": {"LineString", "MultiLineString", "LinearRing"},
     "point": {"Point", "MultiPoint"},
 }
+KIND_OF = {
+    "units": "Polygon", "boundary": "Polygon", "parents": "Polygon", "compounds": "Polygon",
+    "streets": "LineString", "barriers": "LineString", "links": "LineString",
+}  # fmt: skip
+"""Geometry that a layer of this name most likely has: where there are several layers, one of these is offered."""
 
 
 def split_layer(source: str | os.PathLike[str]) -> tuple[Path, str | None]:
@@ -56,7 +61,7 @@ def resolved(source: str | os.PathLike[str], what: str) -> str:
     path, layer = split_layer(source)
     if layer is not None or path.suffix.lower() != ".gpkg" or not path.is_file():
         return os.fspath(source)
-    layers = [name for name in map(str, pyogrio.list_layers(path)[:, 0]) if name not in STYLES]
+    layers = {str(name): str(kind) for name, kind in pyogrio.list_layers(path) if name not in STYLES}
     return f"{path}:{_choose_layer(path, layers, None, what)}"
 
 
@@ -280,7 +285,7 @@ def _read_vector(path: Path, layer: str | None, what: str) -> pd.DataFrame:
     if is_shapefile:
         _check_shapefile(path, what)
     try:
-        layers = [name for name in map(str, pyogrio.list_layers(path)[:, 0]) if name not in STYLES]
+        layers = {str(name): str(kind) for name, kind in pyogrio.list_layers(path) if name not in STYLES}
     except (DataSourceError, DataLayerError, OSError, ValueError) as error:
         unreadable(path, what, error)
     if not layers:
@@ -334,7 +339,8 @@ def _check_shapefile(path: Path, what: str) -> None:
             unreadable(path, what, OSError(f"{part.name} has {part.stat().st_size} bytes of {size}"))
 
 
-def _choose_layer(path: Path, layers: list[str], layer: str | None, what: str) -> str:
+def _choose_layer(path: Path, layers: dict[str, str], layer: str | None, what: str) -> str:
+    """Return the name of the layer to read; `layers` maps names to kinds of geometry as GDAL names them."""
     if layer is not None:
         if layer in layers:
             return layer
@@ -344,10 +350,12 @@ def _choose_layer(path: Path, layers: list[str], layer: str | None, what: str) -
             [Finding("layer-missing", "error", (layer,), None, None, cure)],
         )
     if len(layers) == 1:
-        return layers[0]
+        return next(iter(layers))
     if what in layers:
         return what
-    cure = f"Say which: {path}:{_nearest_layer(what, layers)}. {nearest_names(what, layers)}"
+    kind = KIND_OF.get(what, "")
+    fitting = [name for name, is_of in layers.items() if kind in is_of] or list(layers)
+    cure = f"Say which: {path}:{_nearest_layer(what, fitting)}. There are: {listed(layers)}."
     raise InputError(
         f"{what} file {path} has {len(layers)} layers. {cure}",
         [Finding("layer-ambiguous", "error", (str(path),), len(layers), 1, cure)],

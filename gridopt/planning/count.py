@@ -80,7 +80,8 @@ def read_count(problem: Problem, count: Any, what: str = "count") -> Count:
     """
     if isinstance(count, str):
         weight, scale = _amounts(problem, count, what)
-        return _checked(Count(weight, scale, count), what)
+        is_first = count == WORKLOAD and WORKLOAD not in problem.attributes
+        return _checked(Count(weight, scale, problem.attributes[0] if is_first else count), what)
     if not isinstance(count, Mapping) or not count:
         raise InputError(f"{what} is {count!r}; give a name such as 'workload', or weights such as {{'units': 1}}.")
     terms = []

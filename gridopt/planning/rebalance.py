@@ -19,6 +19,7 @@ from gridopt.planning.frozen import frozen_rows
 from gridopt.planning.judge import Asked, Found, judge, misshapen, ordered
 from gridopt.planning.rebalanced import Rebalanced
 from gridopt.planning.regional import Regional
+from gridopt.planning.settling import settle
 from gridopt.planning.shifting import warm
 from gridopt.rules.verify import verify
 from gridopt.solvers.budget import Budget, Clock
@@ -153,7 +154,7 @@ def _search(
         if not late.any() or search.stopped or clock.expired():
             break
         loose = loose & ~late
-    labels = _under_caps(search, today, force, labels, asked.caps)
+    labels = settle(today, force.home, _under_caps(search, today, force, labels, asked.caps))
     return Found(labels, today, trace, search.proved, search.stopped, search.unmended)
 
 

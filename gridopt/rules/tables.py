@@ -144,7 +144,7 @@ def read_parents(parent: Any, ids: NDArray[Any]) -> tuple[NDArray[np.int64], NDA
     if null.any():
         raise InputError(
             f"{int(null.sum())} units have no parent (first: {name_ids(ids[null])}). Every unit lies in exactly one: "
-            "fill the column.",
+            "fill the column, or let assign_parents() take the nearest.",
             [Finding("null-parent", "error", tuple(ids[null][:50].tolist()), None, None, "Fill the parent column.")],
         )
     names = [_parent_id(v) for v in values]

@@ -255,6 +255,10 @@ def _cleaned(
     findings = [*findings, *said]
     if layers["compounds"] is not None:
         findings += divided_compounds(layers["compounds"], done.faces)
+    if len(scene.parents) and (none := done.parent[order] < 0).any():
+        cure = "They lie in no polygon of parents=. Fill their parent, or let assign_parents() take the nearest."
+        lost = [i for i, is_lost in zip(ids, none.tolist()) if is_lost]
+        findings.append(Finding("no-parent", "warning", tuple(lost), len(lost), None, cure))
     blocks = _table(done.faces[order], ids, columns, crs, findings)
     blocks.attrs["merged"] = merged
     return blocks

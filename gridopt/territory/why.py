@@ -291,10 +291,16 @@ def _apart(
     return reason, [*told, _round(facts), cure]
 
 
+def _metres(value: float) -> str:
+    """Three digits, and never an exponent: 0.0021, 2.62, 1,830."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 1e-4 else "less than 0.0001"
+
+
 def _distance(facts: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     snap = options.get("snap", 0.05)
-    where = f"{name_ids(facts['between'])} lies between them" if facts["between"] else "no unit lies between them"
-    text = f"They are {facts['distance_m']:,.3g} m apart; {where}."
+    verb = "lies" if len(facts["between"]) == 1 else "lie"
+    where = f"{name_ids(facts['between'])} {verb} between them" if facts["between"] else "no unit lies between them"
+    text = f"They are {_metres(facts['distance_m'])} m apart; {where}."
     return text if facts["between"] else f"{text} Gaps count as borders up to snap={snap:g} m."
 
 

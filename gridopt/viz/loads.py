@@ -128,7 +128,7 @@ def draw_table(panel: Axes, loads: Loads, colours: NDArray[Any]) -> None:
         write_text(panel, 1.18, y, f"{loads.sizes[j]:,}", size=8.5, ha="right")
         write_text(panel, 2.05, y, number(loads.load[j]), size=8.5, ha="right")
         if loads.reason[j]:
-            write_text(panel, zero, y, f"own grid: {loads.reason[j]}", size=8, colour=MUTED, ha="center")
+            write_text(panel, 4.4, y, f"own grid: {loads.reason[j]}", size=8, colour=MUTED, ha="right")
             continue
         if np.isnan(loads.deviation[j]):
             continue

@@ -62,6 +62,33 @@ def test_compounds_stay_whole_and_parents_cut(run: Run, raw: tuple[str, ...]) ->
     assert len(units()) == 3
     assert run(*raw, "--parents", sides, "--out", "u.gpkg").code == 0
     assert units()["parent"].value_counts().to_dict() == {0: 4, 1: 2}
+    assert run(*raw, "--parents", sides, "--parent", "code", "--out", "u.gpkg").code == 0
+    assert units()["parent"].value_counts().to_dict() == {"south": 4, "north": 2}
+
+
+def test_warnings_are_shown_before_what_is_only_told(run: Run, raw: tuple[str, ...]) -> None:
+    """More findings than there is room for: the warning that objects lie outside is not among those left out."""
+    names = [f"kind{i}" for i in range(13)]
+    gpd.GeoDataFrame(geometry=[shapely.Point(50, 50), shapely.Point(50, 900)], crs=CRS).to_crs(4326).to_file("far.gpkg")
+    gpd.GeoDataFrame(geometry=[shapely.Point(50, 50)], crs=CRS).to_crs(4326).to_file("near.gpkg")
+    given = [text for name in names for text in ("--objects", f"{name}=near.gpkg")]
+    ended = run(*raw, *given, "--objects", "last=far.gpkg", "--out", "u.gpkg")
+    assert "warning outside: 1 (value 1). last: " in ended.out
+    n_told = len(units(layer="findings"))
+    assert f"… and {n_told - 12} more: see the layer findings of u.gpkg" in ended.out
+
+
+def test_blocks_outside_all_parents_are_named(run: Run, raw: tuple[str, ...]) -> None:
+    """Parents end before the boundary does: the blocks beyond have none, and are told of before anything is solved."""
+    write("parents", [shapely.box(0, 0, 400, 100)], parent=["south"])
+    ended = run(*raw, "--parents", "parents.gpkg", "--out", "u.gpkg")
+    lost = units()[units()["parent"].isna()]["unit"].tolist()
+    assert len(lost) == 2
+    assert units()["parent"].dropna().unique().tolist() == ["south"]
+    assert f"no-parent: {lost[0]!r}, {lost[1]!r} (value 2)" in ended.out
+    assert "let gridopt solve --parents take the nearest" in ended.out
+    ended = run(*raw, "--parent", "parent", "--out", "u.gpkg")
+    assert (ended.code, "--parents" in ended.err) == (2, True)
 
 
 def test_check_says_what_the_streets_are_like_and_writes_nothing(run: Run, raw: tuple[str, ...]) -> None:

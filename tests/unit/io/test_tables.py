@@ -43,6 +43,11 @@ def test_layers_are_chosen_by_name(tmp_path: Path, town: gpd.GeoDataFrame) -> No
     with pytest.raises(InputError, match=r"streets file .* has 2 layers\. Say which: .*city\.gpkg:units"):
         read_layer(path, what="streets", shapes=("polygon",))
 
+    lines = gpd.GeoDataFrame(geometry=town.geometry.boundary, crs=town.crs)
+    lines.to_file(path, layer="highways")
+    with pytest.raises(InputError, match=r"Say which: .*city\.gpkg:highways\. There are: units, parks, highways\."):
+        read_layer(path, what="streets", shapes=("line",))
+
 
 def test_a_colon_in_a_path_is_not_always_a_layer(tmp_path: Path, town: gpd.GeoDataFrame) -> None:
     """Folders and files may have colons; drive letters do."""

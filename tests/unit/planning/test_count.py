@@ -21,6 +21,7 @@ def two_attributes(path6: Graph) -> go.Problem:
 def test_amounts_are_those_of_the_user(two_attributes: go.Problem) -> None:
     """Whole numbers inside, the user's units outside."""
     assert read_count(two_attributes, "workload").weight.tolist() == [1, 2, 3, 1, 2, 3]
+    assert read_count(two_attributes, "workload").name == two_attributes.attributes[0]
     hours = read_count(two_attributes, "hours")
     assert [hours.shown(w) for w in hours.weight.tolist()] == [0.5, 1, 1, 1, 1, 0.25]
     mix = read_count(two_attributes, {"hours": 2, "units": 0.1})

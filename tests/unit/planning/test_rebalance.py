@@ -282,3 +282,24 @@ def test_locks_that_are_broken_in_force_are_kept_under_caps(lattice4x4: Graph, q
     assert rebalance(today, quarters, max_moved={"units": 1}).moved_units == 1
     with pytest.raises(go.InputError, match="max_moved allows 0 of units"):
         rebalance(today, quarters, max_moved={"units": 0})
+
+
+def test_no_unit_moves_for_nothing() -> None:
+    """Taking any one move back breaks a limit, tears a grid or costs more, also of units without workload."""
+    from gridopt.rules.objective import cost
+
+    rng, n = np.random.default_rng(0), 24
+    workload = np.where(rng.random(n * n) < 0.4, 0, rng.integers(1, 20, n * n))
+    graph = go.Graph.from_edges(n * n, lattice(n, n).edges)
+    then = go.build_problem(graph, workload=workload, n_grids=16, tolerance="0.08")
+    in_force = go.solve(then, steps=50_000, seed=1).require_plan()
+    now = np.where(rng.random(n * n) < 0.15, workload * 2, workload)
+    today = go.build_problem(graph, workload=now, n_grids=16, tolerance="0.08")
+    new = rebalance(today, in_force, steps=50_000, seed=4)
+    assert go.verify(today, new.plan) == []
+    home, labels = in_force.labels, new.plan.labels
+    assert 0 < new.moved_units == np.count_nonzero(home != labels)
+    for u in np.flatnonzero(home != labels):
+        back = labels.copy()
+        back[u] = home[u]
+        assert go.verify(today, back) or cost(today, back) > cost(today, labels)

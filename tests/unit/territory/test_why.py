@@ -47,6 +47,9 @@ def test_corners_are_no_borders(town):
 def test_what_lies_between_is_named(town):
     answer = why(town, "a", "c")
     assert (answer.reason, answer.facts["distance_m"], answer.facts["between"]) == ("apart", 100, ("b",))
+    assert "They are 100 m apart; 'b' lies between them." in str(answer)
+    far = areas((0, 0, 100, 100), (100, 0, 200, 100), (200, 0, 1900, 100), (1900, 0, 2000, 100), ids=list("abcd"))
+    assert "They are 1,800 m apart; 'b', 'c' lie between them." in str(why(far, "a", "d"))
     gap = why(town, "c", "e")
     assert (gap.reason, gap.facts["distance_m"], gap.facts["between"]) == ("apart", 30, ())
     assert "snap=0.05" in str(gap)
