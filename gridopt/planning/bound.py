@@ -195,12 +195,17 @@ def _paired(facts: _Facts, region: int) -> int:
 
 
 def _given_by_border(facts: _Facts, grid: int) -> int:
-    """Least weight a grid that is too heavy gives: units that leave hang together with what is around it."""
+    """
+    Least weight a grid that is too heavy gives: units that leave hang together with what is around it.
+
+    A new grid may begin inside it: then units may leave from anywhere.
+    """
     least, problem = _least_given(facts, grid), facts.problem
     if not least:
         return 0
     inside = set(facts.units(grid).tolist())
-    edge = [u for u in sorted(inside) if any(v not in inside for v in facts.near(u))]
+    anywhere = bool(facts.opened[problem.nesting.grid_region == problem.nesting.grid_region[grid]].any())
+    edge = [u for u in sorted(inside) if anywhere or any(v not in inside for v in facts.near(u))]
     for a in range(problem.n_attributes):
         excess = int(facts.loads[grid, a] - problem.hi[grid, a])
         if excess > 0:

@@ -54,7 +54,12 @@ class InForce:
 
 
 def read_force(
-    problem: Problem, plan: Any, retired: Iterable[str] = (), closing: Iterable[str] = (), rank: Any = None
+    problem: Problem,
+    plan: Any,
+    retired: Iterable[str] = (),
+    closing: Iterable[str] = (),
+    rank: Any = None,
+    staying: Iterable[str] = (),
 ) -> InForce:
     """
     Match the grids of a plan in force with the rows of a problem, region by region.
@@ -72,6 +77,9 @@ def read_force(
     rank : ndarray of int64, shape (k in force,), optional
         Where a region has too many grids, those of least rank go first. Default: what their going would move.
 
+    staying : iterable of str
+        Ids of grids that go last, where a region has too many.
+
     Raises
     ------
     InputError
@@ -79,7 +87,7 @@ def read_force(
     """
     before, old_ids = _read_plan(problem, plan)
     names = {name: i for i, name in enumerate(old_ids)}
-    gone = list(closing)
+    gone, kept = list(closing), set(staying)
     for name in gone:
         if name not in names:
             raise InputError(f"dissolve names grid {name!r}, which is not in force. {nearest_names(name, names)}")
@@ -98,7 +106,7 @@ def read_force(
                 f"dissolve names {len(chosen)} grids of a region of {len(here)} that is to have {len(rows)} "
                 f"({name_ids(old_ids[chosen])}). Name at most {max(extra, 0)}."
             )
-        rest = sorted((i for i in here if i not in chosen), key=lambda i: (order[i], i))
+        rest = sorted((i for i in here if i not in chosen), key=lambda i: (old_ids[i] in kept, order[i], i))
         leaving = set(chosen) | set(rest[: max(0, extra - len(chosen))])
         for i, j in zip([i for i in here if i not in leaving], rows):
             row[i] = j

@@ -23,7 +23,7 @@ from gridopt.rules.objective import cost as cost_of
 from gridopt.rules.verify import verify
 from gridopt.solvers.request import Request
 
-__all__ = ["Asked", "Found", "judge", "ordered"]
+__all__ = ["Asked", "Found", "judge", "misshapen", "ordered"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,9 +121,14 @@ def judge(
     )
 
 
+def misshapen(broken: list[Finding]) -> list[Finding]:
+    """Return what makes labels no plan at all, whatever its limits."""
+    return [f for f in broken if f.code not in ("under-limit", "over-limit", "not-apart")]
+
+
 def _refuse_unsound(broken: list[Finding], found: Found) -> None:
     """Raise where the plan is none: no contiguous one was found, or, a bug, the search broke it."""
-    shape = [f for f in broken if f.code not in ("under-limit", "over-limit", "not-apart")]
+    shape = misshapen(broken)
     if shape and found.unmended:
         raise NoPlanError(f"no contiguous plan was found that begins with the plan in force: {shape[0]}", broken)
     if shape:

@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt._validate import nearest_names
 from gridopt.errors import InputError
 from gridopt.model import Problem
 from gridopt.planning.capped import within_caps
 from gridopt.planning.count import Cap, read_caps, read_count
 from gridopt.planning.force import InForce, read_force
-from gridopt.planning.judge import Asked, Found, judge, ordered
+from gridopt.planning.frozen import frozen_rows
+from gridopt.planning.judge import Asked, Found, judge, misshapen, ordered
 from gridopt.planning.rebalanced import Rebalanced
 from gridopt.planning.regional import Regional
 from gridopt.planning.settling import settle
 from gridopt.planning.shifting import warm
+from gridopt.rules.verify import verify
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.request import Request
 from gridopt.solvers.stages import OnProgress
@@ -72,7 +73,7 @@ def rebalance(
         Share of all that is counted by which plans may differ and still count as equal in what moves: then the cheaper
         one is taken. 0 asks for the very least, however dear.
     frozen : iterable of str
-        Ids of grids that keep exactly their units.
+        Ids of grids that keep exactly their units. Refused where a grid lies in pieces, or a lock says otherwise.
     trigger : float, optional
         Grids within this tolerance of their targets do not start a change; grids that are changed aim at the limits.
     stepwise : bool
@@ -118,9 +119,10 @@ def rebalance(
     load_kernels()
     warm()
     timings = {"compile": time.perf_counter() - began}
-    force = read_force(problem, plan, retired, dissolve)
+    frozen, dissolve = _ids(frozen, "frozen"), _ids(dissolve, "dissolve")
+    force = read_force(problem, plan, retired, dissolve, staying=frozen)
     asked = Asked(read_count(problem, count), read_caps(problem, max_moved), _margin(margin), stepwise)
-    rows = _rows_named(force, frozen)
+    rows = frozen_rows(force, frozen)
     loose = _within_trigger(force, trigger, rows)
     clock = request.budget(spent=time.perf_counter() - began - timings["compile"]).start()
     found = _search(request, asked, force, rows, loose, clock, 0, on_progress)
@@ -179,24 +181,21 @@ def _in_steps(
         return found
     labels = np.array(found.labels)
     labels[units] = force.home[units]
+    if misshapen(verify(found.today, labels)):
+        return found  # without them a compound would be cut, a grid torn, or a new one empty
     return replace(found, labels=labels, left=tuple(units))
+
+
+def _ids(names: Iterable[str], what: str) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise InputError(f"{what} is {names!r}; give a list of grid ids.")
+    return tuple(names)
 
 
 def _margin(margin: Any) -> float:
     if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin < 1:
         raise InputError(f"margin is {margin!r}; give a share of what is counted, such as 0.0005, or 0.")
     return float(margin)
-
-
-def _rows_named(force: InForce, names: Iterable[str]) -> NDArray[np.int64]:
-    """Rows of grids named by their ids."""
-    if isinstance(names, str):
-        raise InputError(f"frozen is {names!r}; give a list of grid ids.")
-    rows = {name: j for j, name in enumerate(force.grid_ids)}
-    for name in names:
-        if name not in rows:
-            raise InputError(f"frozen names grid {name!r}, which there is not. {nearest_names(str(name), rows)}")
-    return np.array(sorted({rows[name] for name in names}), dtype=np.int64)
 
 
 def _within_trigger(force: InForce, trigger: Any, frozen: NDArray[np.int64]) -> NDArray[np.bool_]:

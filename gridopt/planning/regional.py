@@ -16,6 +16,7 @@ from gridopt.planning.count import Cap
 from gridopt.planning.force import InForce
 from gridopt.planning.opening import open_part
 from gridopt.planning.parts import near_parts, only_parts
+from gridopt.planning.rescue import MOST_AFRESH, rescue
 from gridopt.planning.shifting import Shifting, Worth
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.construct.mending import Mending
@@ -34,8 +35,12 @@ SECONDS_A_STEP = 2e-8
 """Deterministic seconds of CP-SAT for each step of a budget of steps."""
 TRIAL, TRIAL_RINGS = 0.05, 2
 """Share of what is left of a budget for trying a place for a new grid, and how far around it."""
+LEAST_STEPS = 100
+"""Steps for each node that `rescue` has, whatever a round before it has left over; one round may take as many."""
 RINGS = (2, 4)
 """Grids within so many borders of one that has to change may be changed with it; all, where that mends too little."""
+WHILE_BROKEN, RESCUE = 0.5, 0.8
+"""Share of a budget after which a search that leaves limits broken gives way to `rescue`, and its share of the rest."""
 
 
 class Regional:
@@ -68,7 +73,7 @@ class Regional:
         self, budget: Budget, seed: int, workers: int, on_progress: OnProgress | None
     ) -> tuple[NDArray[np.int32], tuple[Step, ...]]:
         """Return labels of all units, contiguous, and how they improved."""
-        self.seed, self.on_progress, self.clock = seed, on_progress, budget.start()
+        self.seed, self.on_progress, self.clock, self.workers = seed, on_progress, budget.start(), workers
         of_node = self._nodes_in_force()
         regions = self.regions
         affected = self._affected(of_node)
@@ -139,11 +144,44 @@ class Regional:
         for rings in (*RINGS, piece.n_parts):
             if self.unmended:
                 return labels
-            labels = self._shift(piece, start, home, weight, labels, frozen[frozen >= 0], rings, clock)
-            if not _broken(piece, labels).any() or clock.expired() or self.stopped:
+            labels = self._shift(piece, start, home, weight, labels, frozen[frozen >= 0], rings, clock, WHILE_BROKEN)
+            if not _broken(piece, labels).any() or clock.fraction() >= WHILE_BROKEN or self.stopped:
                 break
+        if _broken(piece, labels).any() and not self.stopped:
+            labels = self._rescue(piece, home, weight, labels, frozen[frozen >= 0], clock)
+            labels = self._shift(piece, start, home, weight, labels, frozen[frozen >= 0], piece.n_parts, clock)
         labels = self._exactly(piece, home, weight, labels, frozen[frozen >= 0], clock, region)
         self.clock.tick(clock.steps)
+        return labels
+
+    def _rescue(
+        self,
+        piece: Piece,
+        home: NDArray[np.int32],
+        weight: NDArray[np.int64],
+        labels: NDArray[np.int32],
+        frozen: NDArray[np.int64],
+        clock: Clock,
+    ) -> NDArray[np.int32]:
+        """Search all but the frozen parts as `solve` would; the rest of the budget is kept to move less."""
+        parts = np.setdiff1d(np.arange(piece.n_parts), frozen)
+        if len(parts) < 2:
+            return labels
+        own, nodes = only_parts(piece, labels, parts)
+        rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
+        rank[parts] = np.arange(len(parts))
+        left, least = clock.steps_left(), min(piece.n_nodes, MOST_AFRESH) * LEAST_STEPS
+        part = Budget(
+            None if clock.budget.seconds is None else clock.seconds_left() * RESCUE,
+            None if left is None else max(least, int(left * RESCUE)),
+        ).start()
+        found = rescue(
+            own, rank[home[nodes]], weight[nodes], rank[labels[nodes]], part, self.seed, self.pool, self.workers,
+            lambda: self.stopped,
+        )  # fmt: skip
+        clock.tick(part.steps)
+        labels = np.array(labels)
+        labels[nodes] = parts[found]
         return labels
 
     def _by_node(self, weight: NDArray[np.int64], region: int) -> NDArray[np.int64]:
@@ -212,14 +250,20 @@ class Regional:
                     return self._try(piece, home, weight, grown, frozen, clock) if last else (0,)
 
                 labels = open_part(piece, labels, part, barred, judge)
-            if labels is not None and Mending(labels)(piece, self.seed) is not None:
-                return labels
+            if labels is not None and (whole := self._whole(piece, labels, frozen)) is not None:
+                return whole
         start = self._mended(piece, home, frozen)
-        if start is not None:
-            whole = Mending(start)(piece, self.seed)
-            start = start if whole is not None and np.array_equal(whole, start) else None
+        start = None if start is None else self._whole(piece, start, frozen)
         self.unmended |= start is None
         return home if start is None else start
+
+    def _whole(self, piece: Piece, labels: NDArray[np.int32], frozen: NDArray[np.int64]) -> NDArray[np.int32] | None:
+        """Labels that are contiguous and honour what is fixed, frozen parts as they were; None where there are none."""
+        mended = Mending(labels)(piece, self.seed)
+        if mended is None:
+            return None
+        touched = mended != labels
+        return None if np.isin(labels[touched], frozen).any() or np.isin(mended[touched], frozen).any() else mended
 
     def _mended(self, piece: Piece, home: NDArray[np.int32], frozen: NDArray[np.int64]) -> NDArray[np.int32] | None:
         """Contiguous labels near those in force, frozen parts left as they are; None where there are none."""
@@ -230,6 +274,8 @@ class Regional:
         if not len(parts):
             return start if (start >= 0).all() else None
         own, nodes = only_parts(piece, np.where(home < 0, parts[0], home).astype(np.int32), parts)
+        if len(nodes) < len(parts):
+            return None
         rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
         rank[parts] = np.arange(len(parts))
         mended = Mending(rank[home[nodes]])(own, self.seed)
@@ -326,9 +372,14 @@ class Regional:
         frozen: NDArray[np.int64],
         rings: int,
         clock: Clock,
+        until: float = 1.0,
         quiet: bool = False,
     ) -> NDArray[np.int32]:
-        """Search the parts within `rings` borders of those that have to change."""
+        """
+        Search the parts within `rings` borders of those that have to change.
+
+        Where limits stay broken, the search ends when the share `until` of the budget is spent.
+        """
         changed = (labels != home) | (labels != start)
         bad = _broken(piece, labels)
         bad[labels[changed]] = True
@@ -341,7 +392,10 @@ class Regional:
         rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
         rank[parts] = np.arange(len(parts))
         shifting = Shifting(spare=0 if quiet else self.spare)
-        watch = None if quiet else self._watch
+
+        def watch(worth: Worth) -> bool:
+            return (not quiet and self._watch(worth)) or (worth[0] > 0 and clock.fraction() >= until)
+
         found = shifting(
             own,
             rank[start[nodes]],

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS_OF_DEFECT", "inspect_units", "list_defects", "read_polygons"]
 
+COVERED = 0.5
+"""Share of a gap that units covered before their spikes were cut, from which it is no gap."""
+
 KINDS_OF_DEFECT = (
     Finding("no-geometry", "error", cure="Fill or drop these rows."),
     Finding("invalid-geometry", "error", cure="Outlines cross or touch themselves; repair_units() mends them."),
@@ -182,11 +185,25 @@ def _of_faces(anatomy: Anatomy) -> list[dict[str, Any]]:
         width = 2 * shapely.length(shapely.maximum_inscribed_circle(faces.shape[f]))
         rows.append(_row("overlap", faces.units_of(f), faces.area[f], width, *_place(faces.shape[f])))
     free = np.flatnonzero((claims == 0) & seen)
+    free = free[~_was_covered(anatomy, faces.shape[free])]
     around = _neighbours_of(faces, free)
     for f, units in zip(free.tolist(), around):
         kind = ("pin-hole" if len(units) == 1 else "gap") if anatomy.is_narrow[f] else "hole"
         rows.append(_row(kind, units, faces.area[f], anatomy.gap_width[f], *_place(faces.shape[f])))
     return rows
+
+
+def _was_covered(anatomy: Anatomy, shapes: Array) -> NDArray[np.bool_]:
+    """Whether each shape, ground in no unit, is where a spike was cut: units covered it, and the spike is listed."""
+    import shapely
+
+    if not len(shapes) or not anatomy.spikes:
+        return np.zeros(len(shapes), dtype=bool)
+    valid = anatomy.valid
+    i, j = shapely.STRtree(valid).query(shapes, predicate="intersects")
+    covered = np.zeros(len(shapes))
+    np.add.at(covered, i, shapely.area(shapely.intersection(shapes[i], valid[j])))
+    return covered > COVERED * shapely.area(shapes)
 
 
 def _place(shape: Any) -> tuple[Any, str, Any]:

@@ -221,3 +221,15 @@ def test_repairing_twice_changes_nothing(shapes):
     again = repair_units(once)
     assert again.account["area_m2"].iloc[1:7].abs().max() < 1e-6
     assert len(again.changes) == 0
+
+
+def test_ground_under_a_cut_spike_is_no_gap_besides():
+    """A tongue of one unit, 5 cm wide, that fits exactly into the other: one spike, no gap; nothing is in no unit."""
+    a = shapely.box(0, 0, 10, 10).union(shapely.box(10, 5, 18, 5.05))
+    b = shapely.box(10, 0, 20, 10).difference(a)
+    units = gpd.GeoDataFrame(geometry=[a, b], index=["a", "b"], crs=3826)
+    assert shapely.coverage_is_valid(units.geometry.to_numpy())
+    found = inspect_units(units)
+    assert found["kind"].tolist() == ["spike"]
+    apart = inspect_units(gpd.GeoDataFrame(geometry=[a, shapely.box(10.5, 0, 20, 10)], index=["a", "b"], crs=3826))
+    assert "gap" in apart["kind"].tolist()

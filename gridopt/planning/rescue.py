@@ -1,0 +1,140 @@
+"""rescue: a plan that stays outside its limits near the one in force, searched as `solve` would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse.csgraph import connected_components
+
+from gridopt.planning.parts import only_parts
+from gridopt.solvers.budget import Budget, Clock
+from gridopt.solvers.piece import Piece
+from gridopt.solvers.pieces import solve_piece
+
+__all__ = ["MOST_AFRESH", "rescue"]
+
+MOST_AFRESH = 2000
+"""Pieces of at most so many nodes are first searched afresh; in larger ones that would move too much."""
+FIRST = 0.8
+"""Share of the budget for that."""
+
+
+def rescue(
+    piece: Piece,
+    home: NDArray[np.int32],
+    weight: NDArray[np.int64],
+    labels: NDArray[np.int32],
+    clock: Clock,
+    seed: int,
+    pool: Executor | None = None,
+    workers: int = 1,
+    stop: Callable[[], bool] | None = None,
+) -> NDArray[np.int32]:
+    """
+    Return labels that break limits less than `labels`, or `labels`.
+
+    A small piece afresh, then from `labels` on; parts that are found afresh take the places of those they
+    share most weight with.
+
+    Parameters
+    ----------
+    piece : Piece
+        Its own prices of leaving home do not count.
+    home : ndarray of int32, shape (n,)
+        Part each node comes from, -1 where it is all the same.
+    weight : ndarray of int64, shape (n,)
+        What counts when a node is not at home.
+    labels : ndarray of int32, shape (n,)
+        Contiguous.
+    clock : Clock
+        What is spent is counted.
+    pool, workers
+        As for `solve_piece`.
+    stop : callable, optional
+        True ends the search.
+
+    Notes
+    -----
+    `solve_piece` is for connected pieces: each component is searched by itself, where it breaks something.
+    """
+    rows = np.repeat(np.arange(piece.n_nodes), np.diff(piece.indptr))
+    matrix = sparse.csr_matrix((np.ones(len(rows), np.int8), (rows, piece.indices)), shape=(piece.n_nodes,) * 2)
+    count, component = connected_components(matrix, directed=False)
+    if count == 1:
+        return _connected(piece, home, weight, labels, clock, seed, pool, workers, stop)
+    best = np.array(labels)
+    for c in range(count):
+        parts = np.unique(labels[component == c]).astype(np.int64)
+        own, nodes = only_parts(piece, labels, parts)
+        rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
+        rank[parts] = np.arange(len(parts))
+        if len(parts) > 1 and len(nodes) == (component == c).sum():
+            args = rank[home[nodes]], weight[nodes], rank[labels[nodes]]
+            best[nodes] = parts[_connected(own, *args, clock, seed, pool, workers, stop)]
+    return best
+
+
+def _connected(
+    piece: Piece,
+    home: NDArray[np.int32],
+    weight: NDArray[np.int64],
+    labels: NDArray[np.int32],
+    clock: Clock,
+    seed: int,
+    pool: Executor | None,
+    workers: int,
+    stop: Callable[[], bool] | None,
+) -> NDArray[np.int32]:
+    """Rescue a connected piece."""
+    best, least = labels, excess(piece, labels)
+    tries: list[NDArray[np.int32] | None] = [labels]
+    if piece.n_nodes <= MOST_AFRESH:
+        tries = [None, labels]
+    for i, start in enumerate(tries):
+        if not least or clock.expired() or (stop is not None and stop()):
+            break
+        left, part = clock.steps_left(), FIRST if i + 1 < len(tries) else 1.0
+        budget = Budget(
+            None if clock.budget.seconds is None else clock.seconds_left() * part,
+            None if left is None else max(1, int(left * part)),
+        )
+        found = solve_piece(
+            piece, budget, seed, start=start, pool=pool, workers=workers,
+            watch=None if stop is None else (lambda *_: stop()),
+        )  # fmt: skip
+        clock.tick(found.steps)
+        if found.labels is None:
+            continue
+        other = found.labels if start is not None else _named(piece, found.labels, home, weight)
+        if (worth := excess(piece, other)) < least:
+            best, least = other, worth
+    return best
+
+
+def excess(piece: Piece, labels: NDArray[np.int32]) -> int:
+    """How far parts are outside their limits, in millionths of their targets, and a target for each pair not apart."""
+    loads = np.zeros_like(piece.lo)
+    np.add.at(loads, labels, piece.workload)
+    over = np.maximum(0, np.maximum(loads - piece.hi, piece.lo - loads))
+    rows = np.repeat(np.arange(len(labels)), np.diff(piece.apart_indptr))
+    same = int((labels[rows] == labels[piece.apart_indices]).sum()) // 2
+    return int((over * 1_000_000 // piece.target).sum()) + 1_000_000 * same
+
+
+def _named(
+    piece: Piece, labels: NDArray[np.int32], home: NDArray[np.int32], weight: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """The same parts, named after those they share most weight with, as long as that breaks no limit more."""
+    k, known = piece.n_parts, home >= 0
+    if (piece.fixed >= 0).any() or len(piece.unit_cost):
+        return labels
+    shared = np.zeros((k, k))
+    np.add.at(shared, (labels[known], home[known]), weight[known] + 1e-9)
+    _, name = linear_sum_assignment(-shared)
+    other = name[labels].astype(np.int32)
+    return other if excess(piece, other) <= excess(piece, labels) else labels
