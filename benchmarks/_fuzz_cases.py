@@ -15,10 +15,11 @@ import shapely
 import shapely.affinity
 from numpy.random import Generator
 
+from benchmarks._fuzz_commands import draw_command
 from benchmarks._fuzz_files import spoil_document, spoil_file, spoil_options, spoil_text
 
 CRS = "EPSG:32651"
-LAYERS = ("town", "streets", "river", "shops", "tracts", "boundary")
+LAYERS = ("town", "streets", "river", "shops", "tracts", "boundary", "wards", "yards", "bridge", "today")
 FORMATS = (".gpkg", ".gpkg", ".gpkg", ".geojson", ".shp", ".parquet")
 
 
@@ -70,6 +71,13 @@ def sound(folder: Path, rng: Generator) -> None:
             {"people": [500, 321]}, geometry=[shapely.box(0, 0, side / 2, side), shapely.box(side / 2, 0, side, side)]
         ),
         "boundary": gpd.GeoDataFrame({"name": ["town"]}, geometry=[shapely.box(0, 0, side, side)]),
+        "wards": gpd.GeoDataFrame(
+            {"ward": ["w1", "w2"]},
+            geometry=[shapely.box(-3, -3, side / 2 + 4, side), shapely.box(side / 2, 0, side, side)],
+        ),
+        "yards": gpd.GeoDataFrame({"name": ["yard"]}, geometry=[shapely.box(60, 60, 140, 140)]),
+        "bridge": gpd.GeoDataFrame({"name": ["span"]}, geometry=[shapely.LineString([(150, 200), (150, 280)])]),
+        "today": _today(units, rng),
     }
     for name, layer in layers.items():
         write(folder / f"{name}.gpkg", layer.set_crs(CRS, allow_override=True))
@@ -77,12 +85,29 @@ def sound(folder: Path, rng: Generator) -> None:
     pd.DataFrame({"id": range(20), "lon": at.x, "lat": at.y}).to_csv(folder / "shops.csv", index=False)
     (folder / "locks.csv").write_text("unit,kind,group\n001,together,a\n002,together,a\n005,fixed,G001\n")
     (folder / "links.csv").write_text("a,b,cost\n001,009,50\n")
+    (folder / "pairs.csv").write_text("u,v,action,reason\n001,002,part,wall\n001,009,join,ferry\n")
+    (folder / "records.csv").write_text("code,amount\n001,5\n001,7\n009,2\n777,1\n")
     (folder / "g.graph").write_text("6 6 011\n3 2 4 6 1\n1 1 4 3 2\n4 2 2 4 5\n1 3 5 5 1\n5 4 1 6 3\n9 5 3 1 1\n")
     (folder / "g.part").write_text("0\n0\n0\n1\n1\n1\n")
     dual = {"directed": False, "multigraph": False, "graph": []}
     dual["nodes"] = [{"id": i, "pop": i + 1, "ward": "ab"[i > 2]} for i in range(6)]
     dual["adjacency"] = [[{"id": j, "shared_perim": 9.5} for j in (i - 1, i + 1) if 0 <= j < 6] for i in range(6)]
     (folder / "dual.json").write_text(json.dumps(dual))
+
+
+def _today(units: gpd.GeoDataFrame, rng: Generator) -> gpd.GeoDataFrame:
+    """Give the units as they are later: other workloads, one unit in two, two in one."""
+    shapes = units.geometry.tolist()
+    west, east = (
+        shapes[-1].intersection(shapely.box(x, -1e4, x + 1e4, 1e4))
+        for x in (shapes[-1].centroid.x - 1e4, shapes[-1].centroid.x)
+    )
+    table = units.drop(columns="geometry")
+    table["persons"] = table["persons"] + rng.integers(0, 6, len(table))
+    table = pd.concat([table, table.iloc[[-1]].assign(code="new")], ignore_index=True)
+    shapes = [*shapes[:-1], west, east]
+    shapes[0] = shapely.union_all(shapes[:2])
+    return gpd.GeoDataFrame(table, geometry=shapes, crs=units.crs).drop(index=1).reset_index(drop=True)
 
 
 def write(path: Path, layer: Any) -> None:
@@ -204,7 +229,7 @@ def spoil_columns(layer: gpd.GeoDataFrame, rng: Generator) -> gpd.GeoDataFrame:
 def make_case(base: Path, folder: Path, rng: Generator) -> Case:
     """Copy the sound inputs to a folder, spoil one to three things, and return the command line to run there."""
     shutil.copytree(base, folder)
-    command, args, used = _command(rng)
+    command, args, used = draw_command(rng)
     held: list[Any] = []
     told = []
     for _ in range(int(rng.choice([1, 2, 3], p=[0.6, 0.25, 0.15]))):
@@ -253,80 +278,3 @@ def _rewrite(folder: Path, name: str, args: list[str], spoil: Callable[..., Any]
     for i, word in enumerate(args):
         args[i] = word.replace(name, new)
     return [f"{new}: {spoil.__name__}"]
-
-
-def _command(rng: Generator) -> tuple[str, list[str], list[str]]:
-    """Draw a command line that succeeds on the sound inputs, and the files it reads."""
-
-    def some(chance: float, *words: str) -> list[str]:
-        return list(words) if rng.random() < chance else []
-
-    limits = ["--workload", "persons", "--grids", str(int(rng.integers(2, 6)))]
-    limits += ["--band", "30", "90"] if rng.random() < 0.1 else ["--tolerance", str(rng.choice(["0.3", "0.6", "0.9"]))]
-    limits += [*some(0.1, "--workload", "homes"), *some(0.1, "--heavy", "strict"), *some(0.1, "--islands", "link")]
-    extra = [
-        *some(0.4, "--id", "code"),
-        *some(0.3, "--streets", "streets.gpkg"),
-        *some(0.2, "--barriers", "river.gpkg"),
-        *some(0.2, "--parent", "ward"),
-    ]
-    if "--id" in extra:
-        extra += [*some(0.3, "--locks", "locks.csv"), *some(0.2, "--links", "links.csv")]
-    budget = ["--steps", "200", "--seed", "1", "--workers", "1"]
-    objects = ["--objects", "shops=shops.gpkg", "--spread", "people=tracts.gpkg", *some(0.3, "--class", "shops=risk")]
-    objects = objects if rng.random() < 0.6 else ["--objects", "shops=shops.csv", "--snap", "5", "--ties", "even"]
-    lines = {
-        "solve": ["solve", "town.gpkg", *limits, *extra, *budget, "--out", "out/plan.gpkg"],
-        "check": ["check", "town.gpkg", *limits, *extra],
-        "blocks": [
-            "blocks",
-            "--boundary",
-            "boundary.gpkg",
-            "--streets",
-            "streets.gpkg",
-            *some(0.3, "--barriers", "river.gpkg"),
-            *objects,
-            "--out",
-            "out/u.gpkg",
-        ],
-        "count": [
-            "count",
-            "town.gpkg",
-            *some(0.5, "--id", "code"),
-            *objects,
-            "--out",
-            "out/u" + (".gpkg", ".csv", ".geojson")[int(rng.integers(3))],
-        ],
-        "metis": ["solve", "g.graph", "--grids", "2", "--tolerance", "0.5", *budget, "--out", "out/g.part"],
-        "dual": [
-            "solve",
-            "dual.json",
-            "--workload",
-            "pop",
-            "--grids",
-            "2",
-            "--tolerance",
-            "0.6",
-            *budget,
-            "--out",
-            "out/plan.gpkg",
-        ],
-        "verify": ["verify", "plan.gpkg"],
-        "part": ["verify", "g.part", "--graph", "g.graph", "--tolerance", "0.9"],
-    }
-    shares = {
-        "solve": 0.34,
-        "check": 0.06,
-        "blocks": 0.14,
-        "count": 0.18,
-        "metis": 0.06,
-        "dual": 0.06,
-        "verify": 0.12,
-        "part": 0.04,
-    }
-    name = str(rng.choice(list(shares), p=list(shares.values())))
-    args = lines[name]
-    files = ("town.gpkg", "streets.gpkg", "river.gpkg", "shops.gpkg", "shops.csv", "tracts.gpkg", "boundary.gpkg")
-    files += ("locks.csv", "links.csv", "g.graph", "g.part", "dual.json", "plan.gpkg")
-    used = [f for f in files if any(f in word for word in args)]
-    return name, args, [*used, *(["plan.json"] * 2 if name == "verify" else [])]

@@ -79,10 +79,11 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     0
     """
     from gridopt.cli._interrupt import Interrupt
+    from gridopt.cli._pipe import heard_or_not
 
     interrupt = Interrupt(owns_process=args is None)
     try:
-        with interrupt:
+        with interrupt, heard_or_not(owns_process=args is None):
             code = _run(None if args is None else list(args), interrupt)
     except KeyboardInterrupt:
         click.echo("gridopt: interrupted; files are the old ones, or whole new ones.", err=True)
@@ -114,9 +115,6 @@ def _run(args: list[str] | None, interrupt: Interrupt) -> int:
         return NO_PLAN
     except click.Abort as error:
         raise KeyboardInterrupt from error
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - the reader left; nobody is told
-        return SOUND
     except GridoptError as error:
         _complain(error, args)
         return FAILED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Request",
     "Territory",
+    "check_datums",
     "exception_options",
+    "from_datum",
     "is_metis",
     "limit_options",
     "read_shapes",
@@ -32,6 +34,8 @@ LAYERS = ("streets", "barriers", "crossings", "links", "overrides", "parents")
 """Files that make the graph and its parents, besides the units."""
 FILES = ("locks", *LAYERS)
 """Options that name a file, beside the units."""
+WITH_COORDINATES = ("units", *(name for name in LAYERS if name != "overrides"))
+"""Layers that may come from a Chinese web map."""
 METIS_SUFFIXES = (".graph", ".graph.gz", ".metis")
 OF_SHAPES = (
     *("streets", "class_column", "street_tolerance", "barriers", "crossings", "links", "overrides", "snap", "crs"),
@@ -213,13 +217,22 @@ def _share(_: click.Context, __: click.Parameter, tolerance: str | None) -> str 
 
 def _datums(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     """Refuse what is no LAYER=DATUM."""
+    check_datums(given, WITH_COORDINATES)
+    return given
+
+
+def check_datums(given: Sequence[str], layers: Sequence[str]) -> None:
+    """Refuse what is no LAYER=DATUM of one of the layers."""
     for pair in given:
         layer, equals, datum = pair.partition("=")
-        if not equals or layer not in ("units", *FILES) or datum not in ("gcj02", "bd09"):
+        if not equals or datum not in ("gcj02", "bd09"):
             raise click.UsageError(
                 f"--source-datum takes LAYER=DATUM, such as streets=gcj02 or units=bd09; got {pair!r}."
             )
-    return given
+        if layer not in layers:
+            raise click.UsageError(f"--source-datum {pair}: there is no {layer!r} here, but {', '.join(layers)}.")
+        if [p.partition("=")[0] for p in given].count(layer) > 1:
+            raise click.UsageError(f"--source-datum names {layer} twice.")
 
 
 def exception_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -343,17 +356,19 @@ def _read_parents(request: Request, units: Any) -> Any:
         return None
     if not request.parent:
         raise click.UsageError("say which column of --parents holds their ids: --parent COL.")
-    layer = _from_datum(request, "parents", read_layer(request.parents, what="parents", shapes=("polygon",)))
+    layer = from_datum(
+        request.source_datum, "parents", read_layer(request.parents, what="parents", shapes=("polygon",))
+    )
     need_columns(layer, [request.parent], "parents", request.parents)
     more = {} if request.parent_share is None else {"threshold": request.parent_share}
     return assign_parents(units, layer, id_column=request.parent, **more)
 
 
-def _from_datum(request: Request, name: str, layer: Any) -> Any:
+def from_datum(source_datum: Sequence[str], name: str, layer: Any) -> Any:
     """Convert a layer that is said to come from a Chinese web map."""
     from gridopt.territory.datum import to_wgs84
 
-    said = dict(pair.split("=") for pair in request.source_datum)
+    said = dict(pair.split("=") for pair in source_datum)
     if name not in said:
         return layer
     if not hasattr(layer, "geometry"):
@@ -361,20 +376,35 @@ def _from_datum(request: Request, name: str, layer: Any) -> Any:
     return to_wgs84(layer, said[name])
 
 
+def _refuse_idle(request: Request) -> None:
+    """Refuse options that say something of a layer that is not given: they would be passed over in silence."""
+    needs = {
+        "parent_share": ("parents",),
+        "class_column": ("streets",),
+        "street_tolerance": ("streets", "barriers"),
+    }
+    for name, layers in needs.items():
+        if getattr(request, name) is not None and not any(getattr(request, layer) for layer in layers):
+            flags = " or ".join(f"--{layer}" for layer in layers)
+            raise click.UsageError(f"--{name.replace('_', '-')} says something of {flags}: give that too.")
+    check_datums(request.source_datum, [n for n in WITH_COORDINATES if n == "units" or getattr(request, n)])
+
+
 def read_shapes(request: Request) -> tuple[Any, dict[str, Any]]:
     """Units of a request, and the arguments of `build_graph` that it asks for."""
     from gridopt.io.tables import read_layer, read_table, read_units
 
+    _refuse_idle(request)
     wanted = [*request.workload, *([request.parent] if request.parent and not request.parents else [])]
-    units = _from_datum(request, "units", read_units(request.source, id_column=request.id, columns=wanted))
+    units = from_datum(request.source_datum, "units", read_units(request.source, id_column=request.id, columns=wanted))
     kinds = {"streets": ("line",), "barriers": ("line", "polygon"), "crossings": ("point", "line")}
     options: dict[str, Any] = {}
     for name, shapes in kinds.items():
         source = getattr(request, name)
         if source:
-            options[name] = _from_datum(request, name, read_layer(source, what=name, shapes=shapes))
+            options[name] = from_datum(request.source_datum, name, read_layer(source, what=name, shapes=shapes))
     if request.links:
-        links = _from_datum(request, "links", read_table(request.links, what="links", as_text=True))
+        links = from_datum(request.source_datum, "links", read_table(request.links, what="links", as_text=True))
         options["links"] = _unit_ids(links, units.index)
     if request.overrides:
         options["overrides"] = _unit_ids(read_table(request.overrides, what="overrides", as_text=True), units.index)

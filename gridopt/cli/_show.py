@@ -74,6 +74,8 @@ def in_flags(text: str, command: click.Command | None = None) -> str:
     context = click.get_current_context(silent=True)
     command = command or (context.command if context else None)
     own = {p.name for p in command.params} if command else set()
+    if command and command.name == "blocks":
+        own.discard("snap")  # there --snap is of objects, snap= of streets
     here = [name for name in OF_SOME if name in own]
     text = IN_PYTHON.sub(lambda m: m[0] if m[0].partition("=")[0] in here else f"{m[0]} (in Python)", text)
     text = ARGUMENT.sub(_flag, text)

@@ -11,6 +11,7 @@ import click
 
 from gridopt.cli import SOUND
 from gridopt.cli._objects import Counted, ObjectsAsked, count, object_options, show_conservation
+from gridopt.cli._options import check_datums, from_datum
 
 if TYPE_CHECKING:
     from gridopt.errors import Finding
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 UNITS_LAYER = "units"
+OF_CLEANING = ("gap", "median_width", "sliver_width", "compounds", "parents")
+"""Options that raw faces know nothing of."""
 SHAPES: dict[str, tuple[str, ...]] = {
     "boundary": ("polygon",),
     "streets": ("line",),
@@ -41,6 +44,12 @@ def _metres(flag: str, text: str) -> Callable[..., Any]:
 @click.option("--compounds", metavar="F[:layer]", help="Outlines of compounds: streets inside do not cut.")
 @click.option("--parents", metavar="F[:layer]", help="Communities: their outlines cut, nothing is merged across.")
 @click.option("--parent", metavar="COL", help="Their column of ids. Default: parent, else rows are numbered from 0.")
+@click.option(
+    "--source-datum",
+    metavar="LAYER=DATUM",
+    multiple=True,
+    help="gcj02 or bd09: the layer (streets, boundary …) comes from a Chinese web map. Repeatable.",
+)
 @click.option("--raw", is_flag=True, help="Keep every face that the lines enclose: medians, roundabouts, slivers.")
 @_metres("--gap", "Gaps in streets up to this are closed. Default 5.")
 @_metres("--median-width", "Faces below this between carriageways of one street are medians. Default 25.")
@@ -66,6 +75,7 @@ def command(only_check: bool, out: str | None, **given: Any) -> int:
 
     wish = ObjectsAsked(**{f.name: given.pop(f.name) for f in fields(ObjectsAsked)})
     wish.check()
+    _refuse_idle(given)
     if only_check:
         with quiet_library():
             return _check(given)
@@ -78,6 +88,16 @@ def command(only_check: bool, out: str | None, **given: Any) -> int:
     show_findings("findings", found, rest=f"layer findings of {target}")
     show_files([target])
     return SOUND
+
+
+def _refuse_idle(given: dict[str, Any]) -> None:
+    """Refuse what would be passed over in silence."""
+    idle = [f"--{name.replace('_', '-')}" for name in OF_CLEANING if given["raw"] and given[name] is not None]
+    if idle:
+        raise click.UsageError(f"--raw keeps every face: {', '.join(idle)} would change nothing. Leave one out.")
+    if given["parent"] is not None and given["parents"] is None:
+        raise click.UsageError(f"--parent {given['parent']} is a column of --parents: give that layer too.")
+    check_datums(given["source_datum"], [name for name in SHAPES if given[name]])
 
 
 def _target(out: str | None) -> Path:
@@ -110,8 +130,6 @@ def _build(given: dict[str, Any], wish: ObjectsAsked, target: Path) -> tuple[Any
     layers = _layers(given, tuple(SHAPES))
     if "parents" in layers:
         layers["parents"] = _named(layers["parents"], given["parent"], given["parents"])
-    elif given["parent"]:
-        raise click.UsageError(f"--parent {given['parent']} is a column of --parents: give that layer too.")
     names = ("class_column", "keep", "gap", "median_width", "sliver_width", "min_area")
     units = build_blocks(**layers, **_arguments(given, names), clean=not given["raw"])
     found = [f for layer in layers.values() for f in layer.attrs.get("findings", ())]
@@ -127,7 +145,12 @@ def _build(given: dict[str, Any], wish: ObjectsAsked, target: Path) -> tuple[Any
 def _layers(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     from gridopt.io.tables import read_layer
 
-    return {name: read_layer(given[name], what=name, shapes=SHAPES[name]) for name in names if given[name]}
+    layers = {}
+    for name in names:
+        if given[name]:
+            layer = read_layer(given[name], what=name, shapes=SHAPES[name])
+            layers[name] = from_datum(given["source_datum"], name, layer)
+    return layers
 
 
 def _named(parents: Any, column: str | None, source: str) -> Any:

@@ -40,7 +40,8 @@ def command(plan: str, layer: str, out: str) -> int:
 
     with quiet_library():
         target = check_writable(check_suffix(out, "plans", (*TABLES, *GRAPHS)))
-        check_no_input([target], outputs_of(plan) if plan.lower().endswith(".gpkg") else [plan])
+        targets = [target, *([check_writable(_part_beside(target))] if suffix_of(target) == ".graph" else [])]
+        check_no_input(targets, outputs_of(plan) if plan.lower().endswith(".gpkg") else [plan])
         read = read_plan(plan)
         suffix = suffix_of(target)
         written = _write_graph(read, target, suffix) if suffix in GRAPHS else _write_tables(read, target, suffix, layer)
@@ -70,16 +71,22 @@ def _write_tables(read: PlanFile, target: Path, suffix: str, layer: str) -> list
     return [write_table(target, grids, {})]
 
 
+def _part_beside(graph: Path) -> Path:
+    return graph.with_suffix(".part")
+
+
 def _write_graph(read: PlanFile, target: Path, suffix: str) -> list[Path]:
+    from gridopt.io._atomic import undisturbed
     from gridopt.io.gal import write_gal
     from gridopt.io.gerrychain import write_gerrychain
     from gridopt.io.metis import write_graph, write_partition
 
     graph = read.problem.graph
     if suffix == ".graph":
-        part = target.with_suffix(".part")
-        write_graph(target, graph, read.problem.workload)
-        write_partition(part, read.plan.labels)
+        part = _part_beside(target)
+        with undisturbed():
+            write_graph(target, graph, read.problem.workload)
+            write_partition(part, read.plan.labels)
         return [target, part]
     nodes = read.units.assign(grid=read.plan.to_series().to_numpy())
     write: dict[str, Callable[[], Any]] = {

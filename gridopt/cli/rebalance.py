@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+OF_UNITS = ("id", "parent", "parent_share", "class_column", "street_tolerance", "snap", "crs", "source_datum")
+"""Options that say how units of today are read."""
+
 
 @click.command("rebalance", short_help="Change a plan as little as possible.")
 @click.argument("plan", metavar="PLAN")
@@ -115,8 +118,10 @@ def _read_wishes(asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
         raise click.UsageError("--band is absolute and --tolerance relative: give one of them.")
     if asked["units"] is not None and is_metis(asked["units"]):
         raise click.UsageError("units of today are polygons, or a dual graph with ids: a METIS graph has neither.")
-    if asked["units"] is None and any(asked[name] for name in LAYERS):
-        raise click.UsageError("streets, barriers, crossings and links make the graph of units: add --units.")
+    idle = [name for name in (*LAYERS, *OF_UNITS) if asked["units"] is None and asked[name] not in (None, ())]
+    if idle:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
+        raise click.UsageError(f"{flags}: said of units that are read; add --units, or leave it out.")
     budget = {name: asked[name] for name in ("seconds", "steps", "workers") if asked[name] is not None}
     if asked["seconds"] is None and asked["steps"] is None:
         from gridopt.solvers.solve import DEFAULT_SECONDS
@@ -157,9 +162,10 @@ def _points(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _request(file: PlanFile, asked: dict[str, Any], given: set[str]) -> Request:
     """What is asked, completed by what the plan was made with."""
-    stored: dict[str, Any] = {i["role"]: _source(i) for i in file.document.get("inputs", []) if i["role"] in LAYERS}
-    stored |= file.document.get("options", {})
+    stored = _stored(file)
     stored.setdefault("workload", list(file.plan.problem.attributes))
+    if "parent" in given and "parents" not in given:
+        _forget_parents(stored)
     values: dict[str, Any] = {}
     for name in Request.__dataclass_fields__:
         if name in given or (name in asked and name not in (*READING, *LAYERS)):
@@ -169,6 +175,32 @@ def _request(file: PlanFile, asked: dict[str, Any], given: set[str]) -> Request:
             if name in LAYERS and asked["units"]:
                 values[name] = _again(file, values[name], name)
     return Request(asked["units"] or str(file.path), **{n: v for n, v in values.items() if n != "source"})
+
+
+def _stored(file: PlanFile) -> dict[str, Any]:
+    """How the plan's input was read, as its plan.json has it."""
+    from gridopt.errors import InputError
+
+    try:
+        inputs = file.document.get("inputs", [])
+        stored: dict[str, Any] = {i["role"]: _source(i) for i in inputs if i["role"] in LAYERS}
+        stored |= file.document.get("options", {})
+        for name, value in stored.items():
+            many, number = name in ("workload", "source_datum"), name in ("street_tolerance", "snap", "parent_share")
+            texts = value if many and isinstance(value, list) else [str(float(value)) if number else value]
+            if not all(isinstance(text, str) for text in texts):
+                raise TypeError(f"{name} is {value!r}")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        told = f"the plan.json of {file.path} says wrongly how its input was read ({error})"
+        raise InputError(f"{told}. Restore the file, or solve again.") from error
+    return stored
+
+
+def _forget_parents(stored: dict[str, Any]) -> None:
+    """A column of the units of today holds their parents: the polygons of before are out of force."""
+    for name in ("parents", "parent_share"):
+        stored.pop(name, None)
+    stored["source_datum"] = [pair for pair in stored.get("source_datum", ()) if not pair.startswith("parents=")]
 
 
 def _source(used: dict[str, Any]) -> str:
@@ -215,7 +247,9 @@ def _problem(
 
     nesting = file.plan.problem.nesting
     parent = None
-    if request.parent and "units" in given:
+    if territory.parents is not None:
+        parent = territory.parents.parent_of
+    elif request.parent and "units" in given:
         parent = territory.units[request.parent]
     elif nesting.parents.size:
         import pandas as pd
@@ -288,7 +322,7 @@ def _search_and_write(
         interrupt.heed()
         sound = done.rebalanced.status in (Status.OPTIMAL, Status.FEASIBLE)
         show_result(done.rebalanced.result, (*file.findings, *territory.findings, *problem.graph.findings))
-        if options.get("trigger") is not None:
+        if sound:
             _show_tolerated(done.rebalanced)
         show_comparison(done.comparison, _least(done.rebalanced))
         if table is not None:
@@ -322,7 +356,7 @@ def _show_trade_off(table: Any) -> None:
 
 
 def _show_tolerated(done: Rebalanced) -> None:
-    """Grids that the trigger leaves outside their limits: `verify` holds them against these."""
+    """Tell of grids that may be outside their limits, frozen or within the trigger: `verify` names them."""
     from gridopt.rules.verify import verify
 
     outside = {f.ids[0] for f in verify(done.plan.problem, done.plan) if f.code in ("under-limit", "over-limit")}

@@ -89,16 +89,17 @@ def _show_changes(changes: Any) -> None:
 
 def _write(target: Path, repaired: Any) -> None:
     from gridopt.io._atomic import replacing
-    from gridopt.io._layers import findings_table, write_layers
+    from gridopt.io._layers import findings_table, fit_columns, write_layers
     from gridopt.io.defects import defects_table
 
     units = repaired.units.rename(columns={c: f"{c}_before" for c in repaired.units.columns if c == "unit"})
+    fitted, _, renamed = fit_columns(units.rename_axis("unit").reset_index())
     layers = {
-        "units": units.rename_axis("unit").reset_index(),
+        "units": fitted,
         "defects": defects_table(repaired.defects),
         "changes": repaired.changes.reset_index(),
         "account": repaired.account,
-        "findings": findings_table(repaired.findings),
+        "findings": findings_table((*repaired.findings, *renamed)),
     }
     with replacing(target) as (temporary,):
         write_layers(temporary, layers)

@@ -205,6 +205,6 @@ def _text(column: Any) -> Any:
 
     if column.dtype.kind == "f":
         whole = column.dropna()
-        if (whole == np.rint(whole)).all():
+        if (whole == np.rint(whole)).all() and (whole.abs() < 2**53).all():
             column = column.astype("Int64")
     return pd.Index([None if v is None or v is pd.NA or v != v else str(v).strip() for v in column], dtype=object)

@@ -18,6 +18,8 @@ __all__ = ["Shift", "find_shift"]
 
 WINDOW = 1024
 """Cells of the picture of lines, each way."""
+LONGEST = 1e7
+"""Metres above which a line is a mistake and no street: it would take too many points."""
 LEAST_CELL = 4.0
 """Metres of a cell at least: drawing noise of layers digitised apart."""
 LEAST_PEAK = 8.0
@@ -143,7 +145,8 @@ def _points(layer: Any) -> NDArray[np.float64]:
 
     shapes = np.asarray(layer.geometry)
     lines = np.where(shapely.get_dimensions(shapes) == 2, shapely.boundary(shapes), shapes)
-    lines = lines[~(shapely.is_missing(lines) | shapely.is_empty(lines))]
+    length = shapely.length(lines)
+    lines = lines[(length > 0) & (length < LONGEST)]  # null and empty have none
     found: NDArray[np.float64] = shapely.get_coordinates(shapely.segmentize(lines, LEAST_CELL))
     return found[np.isfinite(found).all(axis=1)]
 

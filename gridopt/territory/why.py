@@ -140,9 +140,9 @@ def _measure(
     first, second = polygons[list(pair)]
     contacts = find_borders(polygons, options.get("snap", 0.05))
     own = contacts.borders.take((contacts.borders.pair == pair).all(axis=1))
-    metres = float((own.metres() * own.share).sum())
+    metres = round(float((own.metres() * own.share).sum()), 2)
     facts: dict[str, Any] = {
-        "border_m": round(metres, 2),
+        "border_m": metres,
         "distance_m": round(float(shapely.distance(first, second)), 3),
     }
     lines = [f"They share a border of {metres:,.1f} m."] if metres else []

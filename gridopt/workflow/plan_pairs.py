@@ -52,7 +52,7 @@ def compare_files(
     >>> found, _ = compare_files(go.read_plan("before.gpkg"), go.read_plan("after.gpkg"))  # doctest: +SKIP
     """
     if match == "auto":
-        families = [file.document.get("lineage", {}).get("family") for file in (old, new)]
+        families = [_family(file.document.get("lineage")) for file in (old, new)]
         match = "ids" if families[0] and families[0] == families[1] else "overlap"
     if same_units(old.units, new.units):
         return compare(old.plan, new.plan, match=match), ()
@@ -93,3 +93,8 @@ def match_units(old: pd.DataFrame, new: pd.DataFrame, *, clear: float = 0.8, **m
     if any(shaped) != all(shaped):
         raise InputError("one of the plans has polygons and the other has none: their units cannot be matched.")
     return crosswalk(old, new, by=EVIDENCE if all(shaped) else ("id",), clear=clear, **more)
+
+
+def _family(lineage: Any) -> Any:
+    """What plans that descend from one another have in common; None where the file says nothing of it."""
+    return lineage.get("family") if isinstance(lineage, dict) else None

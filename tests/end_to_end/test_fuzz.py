@@ -43,7 +43,7 @@ def test_the_fuzzer_sees_what_it_looks_for(monkeypatch: pytest.MonkeyPatch) -> N
     ):
         with monkeypatch.context() as patch:
             bases_made = _patched_after_bases(patch, module, name, planted)
-            _, failed, _ = fuzz(seed=20, cases=range(8), patience=60)
+            _, failed, _ = fuzz(seed=20, cases=range(16), patience=60)
             assert bases_made
             assert any(told in text for text in failed), told
 
