@@ -15,6 +15,8 @@ from gridopt.solvers.table import Table
 
 __all__ = ["Recombination"]
 
+LARGE = 30_000
+"""Millionths of a target a part has to miss: less is mended by annealing, which raises the cost by less."""
 NOTICED = 1000
 """Millionths of a target that must be gained to count as success: what is missing can be passed around without end."""
 
@@ -22,7 +24,7 @@ NOTICED = 1000
 @dataclass(frozen=True)
 class Recombination:
     """
-    Divide a part outside its limits and a few random parts around it anew, by the spanning tree that misses least.
+    Divide a part far outside its limits and a few random parts around it anew, by the spanning tree that misses least.
 
     After ReCom (DeFord, Duchin & Solomon, Harvard Data Sci. Rev. 3.1, 2021), which draws; this climbs. It passes where
     single moves do not: all nodes of some parts may change at once. Parts with fixed nodes are left alone. A division
@@ -60,7 +62,7 @@ class Recombination:
         rng = np.random.default_rng([seed, 431])
         failures = turn = 0
         while not clock.expired() and (watch is None or not watch()):
-            bad = np.flatnonzero(self._missing(members, members.loads).astype(bool) & members.free)
+            bad = np.flatnonzero((self._missing(members, members.loads) > LARGE) & members.free)
             if failures >= self.tries * len(bad):
                 break
             parts = self._around(members, int(bad[turn % len(bad)]), rng)
