@@ -141,7 +141,8 @@ def _search(
     warm = labels is not None
     if labels is None:
         labels = Bisection()(piece, seed, pool)
-        labels = labels if labels is None else Levelling()(piece, labels, seed)
+        if labels is not None and piece.n_nodes < effort.annealing.few_nodes * piece.n_parts:
+            labels = Levelling()(piece, labels, seed)
     if labels is None:
         return Outcome(None, 0, 0, [], 0)
     annealing = effort.annealing.suited_to(piece)

@@ -19,8 +19,8 @@ __all__ = ["Annealing", "Best"]
 MOST_GROUPS = 256
 SLICE_SECONDS, SLICE_SECONDS_PER_NODE = 0.25, 1.5e-6
 """Length of a round at most, where time is limited: each costs some passes over all nodes."""
-VERY_NARROW, EARLY = 0.5, 0.1
-"""Limits closer than this, in loads of a typical node, few single moves keep; chains are then tried so much sooner."""
+EARLY = 0.1
+"""Chains come so much sooner where limits are closer than the load of a typical node: few single moves keep them."""
 FIRM = 1e6
 """Price of a millionth of violation, in typical changes, once limits are hard."""
 
@@ -103,13 +103,10 @@ class Annealing:
     def suited_to(self, piece: Piece) -> Annealing:
         """
         Return the same for the limits of a piece: without chains where they are wide, since single moves are quicker;
-        with a price that rises sooner where they are narrow, and chains from sooner on where they are very narrow.
+        with a price that rises sooner, and chains sooner, where they are narrow.
         """
-        room = _room(piece)
-        if room < VERY_NARROW:
+        if _room(piece) < 1.0:
             return replace(self, bend=self.bend - 1, chains_from=self.chains_from * EARLY)
-        if room < 1.0:
-            return replace(self, bend=self.bend - 1)
         return self if piece.n_nodes < self.few_nodes * piece.n_parts else replace(self, longest=1)
 
     def heat(self, fraction: float) -> float:
