@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,11 @@ from gridopt.solvers.pieces import solve_piece
 __all__ = ["MOST_AFRESH", "rescue"]
 
 MOST_AFRESH = 2000
-"""Pieces of at most so many nodes are first searched afresh; in larger ones that would move too much."""
-FIRST = 0.8
-"""Share of the budget for that."""
+"""Pieces of at most so many nodes are searched afresh too, where nothing near helps; larger ones would move much."""
+FIRST = 0.5
+"""Share of the budget for a search from the plan so far, where one afresh may follow."""
+AWAY = 60.0
+"""Price of leaving home for a node of mean weight, in borders between two nodes."""
 
 
 def rescue(
@@ -38,8 +41,8 @@ def rescue(
     """
     Return labels that break limits less than `labels`, or `labels`.
 
-    A small piece afresh, then from `labels` on; parts that are found afresh take the places of those they
-    share most weight with.
+    From `labels` on, at a price for leaving home, then a small piece afresh; parts that are found afresh take the
+    places of those they share most weight with.
 
     Parameters
     ----------
@@ -94,7 +97,8 @@ def _connected(
     best, least = labels, excess(piece, labels)
     tries: list[NDArray[np.int32] | None] = [labels]
     if piece.n_nodes <= MOST_AFRESH:
-        tries = [None, labels]
+        tries = [labels, None]
+    near = _priced(piece, home, weight)
     for i, start in enumerate(tries):
         if not least or clock.expired() or (stop is not None and stop()):
             break
@@ -104,7 +108,7 @@ def _connected(
             None if left is None else max(1, int(left * part)),
         )
         found = solve_piece(
-            piece, budget, seed, start=start, pool=pool, workers=workers,
+            piece if start is None else near, budget, seed, start=start, pool=pool, workers=workers,
             watch=None if stop is None else (lambda *_: stop()),
         )  # fmt: skip
         clock.tick(found.steps)
@@ -114,6 +118,15 @@ def _connected(
         if (worth := excess(piece, other)) < least:
             best, least = other, worth
     return best
+
+
+def _priced(piece: Piece, home: NDArray[np.int32], weight: NDArray[np.int64]) -> Piece:
+    """The same with a price on leaving home, so that a search from the plan in force stays near it."""
+    heavy = weight[weight > 0]
+    if not len(heavy) or not len(piece.weights):
+        return piece
+    price = max(1, round(AWAY * float(piece.weights.mean()) / float(heavy.mean())))
+    return replace(piece, home=home, away_cost=weight * price)
 
 
 def excess(piece: Piece, labels: NDArray[np.int32]) -> int:
