@@ -92,8 +92,7 @@ def _write(target: Path, repaired: Any) -> None:
     from gridopt.io._layers import findings_table, fit_columns, write_layers
     from gridopt.io.defects import defects_table
 
-    units = repaired.units.rename(columns={c: f"{c}_before" for c in repaired.units.columns if c == "unit"})
-    fitted, _, renamed = fit_columns(units.rename_axis("unit").reset_index())
+    fitted, _, renamed = fit_columns(repaired.units)
     layers = {
         "units": fitted,
         "defects": defects_table(repaired.defects),
