@@ -10,7 +10,21 @@ from scipy import sparse
 
 from gridopt.solvers.piece import Piece
 
-__all__ = ["near_parts", "only_parts"]
+__all__ = ["near_parts", "only_parts", "places_of"]
+
+
+def places_of(parts: NDArray[np.int64], k: int) -> NDArray[np.int32]:
+    """
+    Return the position in `parts` of each of `k` parts, int32 of shape (k + 1,): -1 for others, and for part -1 (none).
+
+    Examples
+    --------
+    >>> places_of(np.array([1, 3]), 4)[[0, 1, 2, 3, -1]].tolist()
+    [-1, 0, -1, 1, -1]
+    """
+    place = np.full(k + 1, -1, dtype=np.int32)
+    place[parts] = np.arange(len(parts))
+    return place
 
 
 def only_parts(piece: Piece, labels: NDArray[np.int32], parts: NDArray[np.int64]) -> tuple[Piece, NDArray[np.int64]]:
@@ -34,8 +48,7 @@ def only_parts(piece: Piece, labels: NDArray[np.int32], parts: NDArray[np.int64]
     place[nodes] = np.arange(len(nodes))
     indptr, indices, weights = _induced(piece.indptr, piece.indices, piece.weights, place, nodes)
     apart_indptr, apart_indices, _ = _induced(piece.apart_indptr, piece.apart_indices, None, place, nodes)
-    rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
-    rank[parts] = np.arange(len(parts))
+    rank = places_of(parts, piece.n_parts)
     some = {
         name: getattr(piece, name)[nodes] if len(getattr(piece, name)) == n else getattr(piece, name)
         for name in ("xy", "moment", "spread")

@@ -15,7 +15,7 @@ from gridopt.model.result import Step
 from gridopt.planning.count import Cap
 from gridopt.planning.force import InForce
 from gridopt.planning.opening import open_part
-from gridopt.planning.parts import near_parts, only_parts
+from gridopt.planning.parts import near_parts, only_parts, places_of
 from gridopt.planning.rescue import MOST_AFRESH, rescue
 from gridopt.planning.shifting import Shifting, Worth
 from gridopt.solvers.budget import Budget, Clock
@@ -168,8 +168,7 @@ class Regional:
         if len(parts) < 2:
             return labels
         own, nodes = only_parts(piece, labels, parts)
-        rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
-        rank[parts] = np.arange(len(parts))
+        rank = places_of(parts, piece.n_parts)
         left, least = clock.steps_left(), min(piece.n_nodes, MOST_AFRESH) * LEAST_STEPS
         part = Budget(
             None if clock.budget.seconds is None else clock.seconds_left() * RESCUE,
@@ -234,8 +233,7 @@ class Regional:
         barred[frozen] = True
         known = np.setdiff1d(np.arange(piece.n_parts), missing)
         if missing and len(known):
-            rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
-            rank[known] = np.arange(len(known))
+            rank = places_of(known, piece.n_parts)
             bare = replace(
                 piece, lo=piece.lo[known], hi=piece.hi[known], target=piece.target[known], fixed=rank[piece.fixed],
                 unit_cost=piece.unit_cost[:, known] if len(piece.unit_cost) else piece.unit_cost,
@@ -276,8 +274,7 @@ class Regional:
         own, nodes = only_parts(piece, np.where(home < 0, parts[0], home).astype(np.int32), parts)
         if len(nodes) < len(parts):
             return None
-        rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
-        rank[parts] = np.arange(len(parts))
+        rank = places_of(parts, piece.n_parts)
         mended = Mending(rank[home[nodes]])(own, self.seed)
         if mended is None:
             return None
@@ -325,8 +322,7 @@ class Regional:
         if piece.n_nodes * len(parts) > MOST_LITERALS or len(parts) < 2 or self.stopped:
             return labels
         own, nodes = only_parts(piece, labels, parts)
-        rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
-        rank[parts] = np.arange(len(parts))
+        rank = places_of(parts, piece.n_parts)
         steps = clock.budget.steps
         found, _, bound = least_changed(
             own,
@@ -389,8 +385,7 @@ class Regional:
         if len(parts) < 2:
             return labels
         own, nodes = only_parts(piece, labels, parts)
-        rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
-        rank[parts] = np.arange(len(parts))
+        rank = places_of(parts, piece.n_parts)
         shifting = Shifting(spare=0 if quiet else self.spare)
 
         def watch(worth: Worth) -> bool:

@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 
-from gridopt.planning.parts import only_parts
+from gridopt.planning.parts import only_parts, places_of
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.pieces import solve_piece
@@ -74,8 +74,7 @@ def rescue(
     for c in range(count):
         parts = np.unique(labels[component == c]).astype(np.int64)
         own, nodes = only_parts(piece, labels, parts)
-        rank = np.full(piece.n_parts + 1, -1, dtype=np.int32)
-        rank[parts] = np.arange(len(parts))
+        rank = places_of(parts, piece.n_parts)
         if len(parts) > 1 and len(nodes) == (component == c).sum():
             args = rank[home[nodes]], weight[nodes], rank[labels[nodes]]
             best[nodes] = parts[_connected(own, *args, clock, seed, pool, workers, stop)]
