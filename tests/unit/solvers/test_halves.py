@@ -209,7 +209,7 @@ def test_a_circuit_is_cut_as_little_as_by_the_reference(data_dir):
     if not datasets.is_available("walshaw-add32-16"):
         pytest.skip(f"walshaw is not in {data_dir}")
     problem = datasets.load("walshaw-add32-16").to_problem()
-    result = go.solve(problem, steps=20_000_000, seed=1)
+    result = go.solve(problem, steps=15_000_000, seed=1)
     assert result.status == "FEASIBLE"
     assert not go.verify(problem, result.plan.labels)
     assert result.cost <= 120
