@@ -30,6 +30,8 @@ MANY_NODES, SHARE_OF_MANY = 200_000, 0.84
 """Pieces with more nodes have few steps for each: more is broken after the first annealing, and more time mends it."""
 COMPARED = 6
 """Starts from which on two kinds are compared first."""
+CLEARLY = 0.95
+"""Halves have to cost less than this share of what levels cost, or others are not made like them: less is chance."""
 MENDED_AT_ONCE = 64
 """Surroundings of broken limits mended side by side at most."""
 MENDING_TURNS = 8
@@ -199,8 +201,8 @@ def _several_starts(
     """
     Search from several constructions, side by side where there is a pool; `best` takes the best plan.
 
-    Where there are at least `COMPARED`, one goes through all levels, one by halves, and the others like the better of
-    the two. How many there are depends on the budget and the piece, never on the workers.
+    Where there are at least `COMPARED`, one goes through all levels, one by halves, and the others go by halves if
+    that was clearly better. How many there are depends on the budget and the piece, never on the workers.
     """
     most = clock.most_steps()
     limited = most is not None and (clock.budget.seconds is None or clock.budget.steps is not None)
@@ -218,9 +220,9 @@ def _several_starts(
         began, part = clock.seconds(), own.start()
         return began, None if stop() else search(piece, part, seed + 7919 * i, stop), part.steps
 
-    def take(some: range, searches: Sequence[Multilevel | Halves]) -> int:
-        """Make `some` of the runs; return which of them found the best plan."""
-        prices = []
+    def take(some: range, searches: Sequence[Multilevel | Halves]) -> list[tuple[float, float]]:
+        """Make `some` of the runs; return violation and cost of the plan of each."""
+        prices: list[tuple[float, float]] = []
         for began, found, spent in (map if pool is None else pool.map)(run, some, searches):
             prices.append((np.inf, np.inf) if found is None else (found.violation, found.cost))
             if found is not None:
@@ -230,11 +232,13 @@ def _several_starts(
                         best.trace.append((clock.steps + step, began + at, cost, violation))
                         best.labels[:] = found.labels
             clock.tick(spent)
-        return prices.index(min(prices))
+        return prices
 
-    both: tuple[Multilevel | Halves, ...] = (levels, halves)
-    better = both[take(range(compared), both)] if compared else levels
-    take(range(compared, runs), [better] * (runs - compared))
+    search: Multilevel | Halves = levels
+    if compared:
+        one, other = take(range(compared), (levels, halves))
+        search = halves if other[0] <= one[0] and other[1] < CLEARLY * one[1] else levels
+    take(range(compared, runs), [search] * (runs - compared))
     best.trace.sort(key=lambda row: row[0])
 
 

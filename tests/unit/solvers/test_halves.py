@@ -134,7 +134,7 @@ class Starts:
                 if piece.n_parts == 2:  # of a division
                     return best
                 if isinstance(search, self.spoiled or ()):
-                    best = Best(best.labels, 10**9, 0)
+                    best = Best(best.labels, 10**9, 10**9)
                 self.made.append((type(search).__name__, (best.violation, best.cost)))
                 return best
 
