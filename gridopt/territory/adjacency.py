@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gridopt._validate import as_ids
 from gridopt.errors import Finding, InputError
 from gridopt.model.graph import BORDER, CROSSING, LINK, Graph
-from gridopt.territory._layers import LINES, POLYGONS, as_layer, check_layer
+from gridopt.territory._layers import LINES, POLYGONS, as_layer, check_layer, clip_long
 from gridopt.territory.along import check_factors, measure_classes, read_streets
 from gridopt.territory.barriers import anchors, blocked_intervals, join_over, units_inside
 from gridopt.territory.borders import Borders, Contacts, find_borders, join_borders
@@ -208,6 +208,9 @@ def read_layers(given: Mapping[str, Any], crs: Any) -> tuple[dict[str, Any], lis
     for name in ("units", "barriers"):
         if projected[name] is not None:
             check_layer(projected[name], name, _KINDS[name], valid=True)
+    for name in ("streets", "barriers"):
+        if projected.get(name) is not None:
+            projected[name] = clip_long(projected[name], projected["units"].total_bounds)
     return projected, list(findings)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gridopt.errors import Finding, GeometryError, InputError
 from gridopt.territory._clean import Limits, Scene
-from gridopt.territory._layers import LINES, POLYGONS, as_layer, check_layer
+from gridopt.territory._layers import LINES, POLYGONS, as_layer, check_layer, clip_long
 from gridopt.territory._ways import Ways, as_lines, read_ways
 from gridopt.territory.along import read_names
 from gridopt.territory.crs import to_same_metric
@@ -349,6 +349,9 @@ def _read_layers(
             is_polygon = layer.geom_type.isin(POLYGONS)
             if is_polygon.any():
                 check_layer(layer[is_polygon], name, POLYGONS, valid=True)
+    for name in ("barriers", "parents"):
+        if projected.get(name) is not None:
+            projected[name] = clip_long(projected[name], projected["boundary"].total_bounds)
     return projected, target, list(findings)
 
 
@@ -381,7 +384,7 @@ def _choose_streets(
 
 
 def _street_lines(streets: Any, area: Any, snap: float) -> NDArray[Any]:
-    lines = _lines_near(streets.geometry.to_numpy(), area, snap)
+    lines = _lines_near(clip_long(streets, area.bounds).geometry.to_numpy(), area, snap)
     if len(lines) == 0:
         raise GeometryError(
             f"none of the {len(streets)} streets that cut lies in the boundary (boundary {_bounds(area.bounds)}, "
