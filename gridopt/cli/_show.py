@@ -37,7 +37,7 @@ FLAGS = {
         for name in (
             *("band", "barriers", "class_column", "compounds", "crossings", "gap", "gap_width", "heavy", "islands"),
             *("keep", "links", "locks", "median_width", "min_area", "missing", "overrides", "parent", "parents"),
-            *("seconds", "seed", "sliver_width", "source_datum", "spike_width", "steps"),
+            *("seconds", "seed", "sliver_width", "source_datum", "spike_width", "split_multipart", "steps"),
             *("street_tolerance", "tolerance", "workers"),
         )
     },

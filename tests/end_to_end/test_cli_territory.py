@@ -50,6 +50,29 @@ def test_repair_makes_units_fit_and_says_what_moved(run: Run) -> None:
     assert run("verify", "plan.gpkg").code == 0
 
 
+def test_units_in_pieces_become_units_when_asked(run: Run) -> None:
+    """One unit on both sides of another: listed by default, two units with `--split-multipart`, persons shared out."""
+    town = gpd.read_file("town.gpkg")
+    town = town.dissolve(by=town["code"].replace("003", "001"), aggfunc={"persons": "sum"}).reset_index()
+    persons = int(town["persons"].sum())
+    town.to_file("pieces.gpkg", layer="units")
+    ended = run("repair", "pieces.gpkg", "--id", "code", "--out", "whole.gpkg")
+    assert "several-parts: '001' (value 1)" in ended.out
+    assert "unless --split-multipart makes more of them" in ended.out
+    assert "parts" not in gpd.list_layers("whole.gpkg")["name"].tolist()
+    ended = run(
+        "repair", "pieces.gpkg", "--id", "code", "--workload", "persons", "--split-multipart", "--out", "u.gpkg"
+    )
+    assert ended.code == 0, ended.err
+    assert "parts       2 pieces, each a unit now, of 1 units in pieces" in ended.out
+    units = gpd.read_file("u.gpkg", layer="units").set_index("unit")
+    assert len(units) == 16
+    assert units.index[:3].tolist() == ["001-1", "001-2", "002"]
+    assert units["persons"].sum() == persons
+    parts = gpd.read_file("u.gpkg", layer="parts")
+    assert parts[["part", "unit", "share"]].values.tolist() == [["001-1", "001", 0.5], ["001-2", "001", 0.5]]
+
+
 def test_check_lists_every_defect_with_its_place(run: Run) -> None:
     """The table names kind, units, square metres, metres and degrees; a layer that fits has none."""
     dirty_town().to_file("dirty.gpkg", layer="units")

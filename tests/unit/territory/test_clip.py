@@ -54,7 +54,7 @@ def test_blocks_along_a_vast_river(square):
 def test_only_what_is_long_and_reaches_beyond_is_clipped(square):
     """Short shapes and shapes within 1 km of the units stay as they are; those elsewhere become empty."""
     here = shapely.segmentize(shapely.LineString([(0, 50), (200, 50)]), 0.01)
-    away = shapely.transform(here, lambda xy: xy + [90_000, 0])
+    away = shapely.transform(here, lambda xy: xy + np.array([90_000, 0]))
     layer = gpd.GeoDataFrame({"name": list("abc")}, geometry=[here, RIVER, away], index=[7, 8, 9], crs=CRS)
     clipped = clip_long(layer, square.total_bounds)
     assert clipped.index.tolist() == [7, 8, 9]
