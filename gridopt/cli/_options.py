@@ -389,15 +389,18 @@ def _read_parents(request: Request, units: Any) -> Any:
     if not request.parent:
         raise click.UsageError("say which column of --parents holds their ids: --parent COL.")
     layer = from_datum(
-        request.source_datum, "parents", read_layer(request.parents, what="parents", shapes=("polygon",))
+        request.source_datum,
+        "parents",
+        read_layer(request.parents, what="parents", shapes=("polygon",)),
+        request.parents,
     )
     need_columns(layer, [request.parent], "parents", request.parents)
     more = {} if request.parent_share is None else {"threshold": request.parent_share}
     return assign_parents(units, layer, id_column=request.parent, **more)
 
 
-def from_datum(source_datum: Sequence[str], name: str, layer: Any) -> Any:
-    """Convert a layer that is said to come from a Chinese web map."""
+def from_datum(source_datum: Sequence[str], name: str, layer: Any, source: str) -> Any:
+    """Convert a layer that is said to come from a Chinese web map, once."""
     from gridopt.territory.datum import to_wgs84
 
     said = dict(pair.split("=") for pair in source_datum)
@@ -405,7 +408,33 @@ def from_datum(source_datum: Sequence[str], name: str, layer: Any) -> Any:
         return layer
     if not hasattr(layer, "geometry"):
         raise click.UsageError(f"--source-datum {name}={said[name]}: {name} have no coordinates.")
-    return to_wgs84(layer, said[name])
+    before = _converted_before(source)
+    if before:
+        raise click.UsageError(
+            f"{source} was made from {before} that were converted to WGS 84: --source-datum {name}={said[name]} would "
+            "shift it once more. Leave it out."
+        )
+    layer = to_wgs84(layer, said[name])
+    cure = "Converted to WGS 84, and so is what is made of it: do not convert that again."
+    told = Finding("datum-converted", "info", (name,), said[name], None, cure)
+    layer.attrs["findings"] = (*layer.attrs.get("findings", ()), told)
+    return layer
+
+
+def _converted_before(source: str) -> str:
+    """Layers with the shapes of units that were converted when a file of ours was made."""
+    import pyogrio
+
+    from gridopt.io.tables import read_table, split_layer
+
+    path, _ = split_layer(source)
+    if path.suffix.lower() != ".gpkg" or "findings" not in pyogrio.list_layers(path)[:, 0]:
+        return ""
+    table = read_table(f"{path}:findings", what="findings", may_be_empty=True)
+    if not {"code", "ids"}.issubset(table.columns):
+        return ""
+    names = table.loc[table["code"] == "datum-converted", "ids"].astype(str).tolist()
+    return ", ".join(sorted(set(names) & {"units", "boundary"}))
 
 
 def _refuse_idle(request: Request) -> None:
@@ -429,15 +458,16 @@ def read_shapes(request: Request) -> tuple[Any, dict[str, Any]]:
 
     _refuse_idle(request)
     wanted = [*request.workload, *([request.parent] if request.parent and not request.parents else [])]
-    units = from_datum(request.source_datum, "units", read_units(request.source, id_column=request.id, columns=wanted))
+    given = read_units(request.source, id_column=request.id, columns=wanted)
+    units = from_datum(request.source_datum, "units", given, request.source)
     kinds = {"streets": ("line",), "barriers": ("line", "polygon"), "crossings": ("point", "line")}
     options: dict[str, Any] = {}
     for name, shapes in kinds.items():
         source = getattr(request, name)
         if source:
-            options[name] = from_datum(request.source_datum, name, read_layer(source, what=name, shapes=shapes))
+            options[name] = from_datum(request.source_datum, name, read_layer(source, what=name, shapes=shapes), source)
     if request.links:
-        links = from_datum(request.source_datum, "links", _read_pairs(request, "links"))
+        links = from_datum(request.source_datum, "links", _read_pairs(request, "links"), request.links)
         options["links"] = _unit_ids(links, units.index)
     if request.overrides:
         options["overrides"] = _unit_ids(_read_pairs(request, "overrides"), units.index)

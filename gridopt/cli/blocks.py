@@ -154,7 +154,7 @@ def _layers(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     for name in names:
         if given[name]:
             layer = read_layer(given[name], what=name, shapes=SHAPES[name])
-            layers[name] = from_datum(given["source_datum"], name, layer)
+            layers[name] = from_datum(given["source_datum"], name, layer, given[name])
     return layers
 
 

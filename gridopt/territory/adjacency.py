@@ -20,7 +20,7 @@ from gridopt.territory.crs import to_same_metric
 from gridopt.territory.links import read_links
 from gridopt.territory.overrides import Overrides, read_overrides
 from gridopt.territory.segments import complement
-from gridopt.territory.shift import find_shift
+from gridopt.territory.shift import tell_shift
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -367,9 +367,8 @@ def _tell_streets(metres: Array, length: Array, layers: Mapping[str, Any]) -> li
     """Streets that borders do not run along: is there a shift between the layers?"""
     if not len(metres) or 10 * metres.sum() > FEW * length.sum():
         return []
-    shift = find_shift(layers["streets"], layers["units"])
-    if shift is not None:
-        return [shift.finding("streets", "units")]
+    if told := tell_shift(layers, "streets", "units"):
+        return told
     if metres.any():
         return []
     cure = "No border runs along any street: check the coordinate system of the streets, or raise street_tolerance=."
