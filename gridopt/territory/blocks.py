@@ -14,6 +14,7 @@ from gridopt.territory._layers import LINES, POLYGONS, as_layer, check_layer, cl
 from gridopt.territory._ways import Ways, as_lines, read_ways
 from gridopt.territory.along import read_names
 from gridopt.territory.crs import to_same_metric
+from gridopt.territory.large import tell_large
 from gridopt.territory.merged import joined_findings
 from gridopt.territory.streets import CUTTING, FACTORS, classify, is_cutting, is_tunnel
 
@@ -309,7 +310,9 @@ def _table(
 
     named = {"area_m2": shapely.area(faces), **columns}
     blocks = gpd.GeoDataFrame(named, geometry=faces, index=_unit_index(ids), crs=crs)
-    blocks.attrs["findings"] = tuple(findings)
+    land = ~columns["barrier"] if "barrier" in columns else np.ones(len(ids), dtype=bool)
+    told = tell_large(named["area_m2"][land], ids[land].tolist())
+    blocks.attrs["findings"] = (*findings, *told)
     return blocks
 
 
