@@ -423,12 +423,10 @@ def from_datum(source_datum: Sequence[str], name: str, layer: Any, source: str) 
 
 def _converted_before(source: str) -> str:
     """Layers with the shapes of units that were converted when a file of ours was made."""
-    import pyogrio
-
-    from gridopt.io.tables import read_table, split_layer
+    from gridopt.io.tables import has_layer, read_table, split_layer
 
     path, _ = split_layer(source)
-    if path.suffix.lower() != ".gpkg" or "findings" not in pyogrio.list_layers(path)[:, 0]:
+    if path.suffix.lower() != ".gpkg" or not has_layer(path, "findings"):
         return ""
     table = read_table(f"{path}:findings", what="findings", may_be_empty=True)
     if not {"code", "ids"}.issubset(table.columns):

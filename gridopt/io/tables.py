@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-__all__ = ["existing_file", "read_layer", "read_table", "read_units", "resolved", "split_layer"]
+__all__ = ["existing_file", "has_layer", "read_layer", "read_table", "read_units", "resolved", "split_layer"]
 
 STYLES = ("layer_styles",)
 """Tables in which QGIS keeps how layers look: no layers."""
@@ -64,6 +64,13 @@ def resolved(source: str | os.PathLike[str], what: str) -> str:
         return os.fspath(source)
     layers = {str(name): str(kind) for name, kind in pyogrio.list_layers(path) if name not in STYLES}
     return f"{path}:{_choose_layer(path, layers, None, what)}"
+
+
+def has_layer(path: Path, layer: str) -> bool:
+    """Whether a GeoPackage that was read before has a layer of this name."""
+    import pyogrio
+
+    return layer in pyogrio.list_layers(path)[:, 0].tolist()
 
 
 def existing_file(path: str | os.PathLike[str], what: str) -> Path:
