@@ -47,7 +47,8 @@ def _refuse_more(index: NDArray[Any], ids: NDArray[Any], what: str) -> None:
     if more and len(rows) - len(more) == len(known):
         cure = "If they lie elsewhere, take the rows of the units alone: .reindex(graph.ids)."
         raise InputError(
-            f"{len(more)} ids in {what} are not units (first: {name_ids(more)}); all {len(known)} units have a row. {cure}",
+            f"{len(more)} ids in {what} are not units (first: {name_ids(more)}); all {len(known)} units have a row. "
+            f"{cure}",
             [Finding("unknown-id", "error", tuple(more[:50]), len(more), 0, cure)],
         )
 
