@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from gridopt.errors import InputError, name_ids
 from gridopt.model.plan import Plan
 from gridopt.viz.colours import PALETTE, colour_parts
+from gridopt.viz.labels import draw_labels
 from gridopt.viz.loads import number
 from gridopt.viz.map import (
     MARGIN,
     _checked_path,
     _draw_grids,
-    _draw_labels,
     _draw_legend,
     _line_scale,
     _metres_per_unit,
@@ -130,7 +130,7 @@ def draw_moves(
     centres = _Centres(shapes, was, plan, grids)
     flows = _flows(plan, was, now, moved)
     _draw_arrows(axes, flows, centres, max(scale, 0.5))
-    _draw_labels(axes, grids, plan.grid_ids)
+    draw_labels(axes, grids, plan.grid_ids)
     _draw_legend(legend, axes, handles, _metres_per_unit(aligned.crs))
     _draw_list(panel, flows, plan)
     _draw_facts(figure, plan, moved, fresh, flows, title)
