@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -17,6 +17,7 @@ from gridopt.solvers.decompose.pendants import join_pendants
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.refine.focus import Focus
+from gridopt.solvers.refine.halves import Halves
 from gridopt.solvers.refine.multilevel import Multilevel
 from gridopt.solvers.refine.recombination import Recombination
 from gridopt.solvers.refine.redivision import Redivision
@@ -28,6 +29,10 @@ __all__ = ["Effort", "Outcome", "solve_piece"]
 
 MANY_NODES, SHARE_OF_MANY = 200_000, 0.84
 """Pieces with more nodes have few steps for each: more is broken after the first annealing, and more time mends it."""
+COMPARED = 6
+"""Starts from which on two kinds are compared first."""
+CLEARLY = 0.95
+"""Halves have to cost less than this share of what levels cost, or others are not made like them: less is chance."""
 MENDED_AT_ONCE = 64
 """Surroundings of broken limits mended side by side at most."""
 MENDING_TURNS = 8
@@ -217,9 +222,10 @@ def _several_starts(
     stop: Callable[[], bool],
 ) -> None:
     """
-    Search from several constructions on all levels, side by side where there is a pool; `best` takes the best plan.
+    Search from several constructions, side by side where there is a pool; `best` takes the best plan.
 
-    How many there are depends on the budget and the piece, never on the workers.
+    Where there are at least `COMPARED`, one goes through all levels, one by halves, and the others go by halves if
+    that was clearly better. How many there are depends on the budget and the piece, never on the workers.
     """
     most = clock.most_steps()
     limited = most is not None and (clock.budget.seconds is None or clock.budget.steps is not None)
@@ -227,23 +233,35 @@ def _several_starts(
     steps = min(steps, STEPS_PER_SECOND * (clock.budget.seconds or np.inf))
     wanted = round(steps / (effort.steps_per_start * piece.n_nodes))
     runs = 2 * max(1, min(effort.most_starts // 2, wanted // 2))
-    share = effort.first_share / runs
-    seconds = None if clock.budget.seconds is None else clock.seconds_left() * share * min(workers, runs)
-    own = Budget(seconds, None if most is None else max(1, int(most * share)))
-    search = Multilevel(effort.annealing)
+    levels, halves = Multilevel(effort.annealing), Halves(effort.annealing)
+    compared = 2 if runs >= COMPARED and halves.pays(piece) else 0
+    turns = -(-compared // workers) - (compared - runs) // workers
+    seconds = None if clock.budget.seconds is None else clock.seconds_left() * effort.first_share / turns
+    own = Budget(seconds, None if most is None else max(1, int(most * effort.first_share / runs)))
 
-    def run(i: int) -> tuple[float, Best | None, int]:
+    def run(i: int, search: Multilevel | Halves) -> tuple[float, Best | None, int]:
         began, part = clock.seconds(), own.start()
         return began, None if stop() else search(piece, part, seed + 7919 * i, stop), part.steps
 
-    for began, found, spent in (map if pool is None else pool.map)(run, range(runs)):
-        if found is not None:
-            for step, at, cost, violation in found.trace:
-                if (violation, cost) < (best.violation, best.cost):
-                    best.violation, best.cost = violation, cost
-                    best.trace.append((clock.steps + step, began + at, cost, violation))
-                    best.labels[:] = found.labels
-        clock.tick(spent)
+    def take(some: range, searches: Sequence[Multilevel | Halves]) -> list[tuple[float, float]]:
+        """Make `some` of the runs; return violation and cost of the plan of each."""
+        prices: list[tuple[float, float]] = []
+        for began, found, spent in (map if pool is None else pool.map)(run, some, searches):
+            prices.append((np.inf, np.inf) if found is None else (found.violation, found.cost))
+            if found is not None:
+                for step, at, cost, violation in found.trace:
+                    if (violation, cost) < (best.violation, best.cost):
+                        best.violation, best.cost = violation, cost
+                        best.trace.append((clock.steps + step, began + at, cost, violation))
+                        best.labels[:] = found.labels
+            clock.tick(spent)
+        return prices
+
+    search: Multilevel | Halves = levels
+    if compared:
+        one, other = take(range(compared), (levels, halves))
+        search = halves if other[0] <= one[0] and other[1] < CLEARLY * one[1] else levels
+    take(range(compared, runs), [search] * (runs - compared))
     best.trace.sort(key=lambda row: row[0])
 
 

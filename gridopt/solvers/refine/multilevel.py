@@ -15,7 +15,7 @@ from gridopt.solvers.piece import Piece
 from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.table import Table
 
-__all__ = ["Multilevel"]
+__all__ = ["Multilevel", "anneal_level"]
 
 LEAST_SHRINKING = 0.85
 """A level is worth while if it has at most this share of the nodes below it."""
@@ -72,33 +72,34 @@ class Multilevel:
         for level in range(len(pieces) - 1, -1, -1):
             left = sum(self.decay**i for i in range(level + 1))
             annealing = self.annealing if level == len(pieces) - 1 else replace(self.annealing, hot=self.warm)
-            best = self._anneal(pieces[level], labels, clock, self.decay**level / left, annealing, seed, watch)
+            best = anneal_level(pieces[level], labels, clock, self.decay**level / left, annealing, seed, watch)
             if level:
                 labels = best.labels[clusters[level - 1]]
         return best
 
-    def _anneal(
-        self,
-        piece: Piece,
-        labels: NDArray[np.int32],
-        clock: Clock,
-        share: float,
-        annealing: Annealing,
-        seed: int,
-        watch: Callable[[], bool] | None,
-    ) -> Best:
-        """Anneal one level for a share of what is left of the budget."""
-        table = Table(piece, labels, 1)
-        best = Best(np.array(labels), *table.price())
-        steps = clock.steps_left()
-        part = Budget(
-            None if clock.budget.seconds is None else max(1e-3, clock.seconds_left() * share),
-            None if steps is None else max(1, int(steps * share)),
-        ).start()
-        annealing(table, part, seed, best, None, watch)
-        best.trace = [
-            (clock.steps + step, clock.seconds() - part.seconds() + at, cost, violation)
-            for step, at, cost, violation in best.trace
-        ]
-        clock.tick(part.steps)
-        return best
+
+def anneal_level(
+    piece: Piece,
+    labels: NDArray[np.int32],
+    clock: Clock,
+    share: float,
+    annealing: Annealing,
+    seed: int,
+    watch: Callable[[], bool] | None,
+) -> Best:
+    """Anneal one piece for a share of what is left of the budget; return the best plan, `labels` at first."""
+    table = Table(piece, labels, 1)
+    best = Best(np.array(labels), *table.price())
+    best.trace.append((0, 0.0, best.cost, best.violation))  # the plan to begin with may stay the best
+    steps = clock.steps_left()
+    part = Budget(
+        None if clock.budget.seconds is None else max(1e-3, clock.seconds_left() * share),
+        None if steps is None else max(1, int(steps * share)),
+    ).start()
+    annealing(table, part, seed, best, None, watch)
+    best.trace = [
+        (clock.steps + step, clock.seconds() - part.seconds() + at, cost, violation)
+        for step, at, cost, violation in best.trace
+    ]
+    clock.tick(part.steps)
+    return best

@@ -14,6 +14,7 @@ from gridopt.solvers.construct.levelling import Levelling
 from gridopt.solvers.construct.mending import Mending
 from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.refine.focus import Focus
+from gridopt.solvers.refine.halves import Halves
 from gridopt.solvers.refine.multilevel import Multilevel
 from gridopt.solvers.refine.recombination import Recombination
 from gridopt.solvers.refine.redivision import Redivision
@@ -110,6 +111,10 @@ def multilevel(piece, seed):
     return Multilevel(nodes_per_part=3)(piece, Budget(steps=STEPS).start(), seed)
 
 
+def halves(piece, seed):
+    return Halves(tries=2)(piece, Budget(steps=2 * STEPS).start(), seed)
+
+
 OPERATORS = {
     "bisection": bisection,
     "mending": mending,
@@ -121,6 +126,7 @@ OPERATORS = {
     "redivision": redivision,
     "restarts": restarts,
     "multilevel": multilevel,
+    "halves": halves,
 }
 CONSTRUCTIONS = ("bisection", "mending", "levelling")
 MENDERS = ("focus", "recombination")
