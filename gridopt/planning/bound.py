@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import maximum_flow
 
 from gridopt.model import Problem
 from gridopt.planning.attached import corridors, least_attached, least_sum
-from gridopt.planning.force import InForce
+from gridopt.planning.force import InForce, regions_of
 
 __all__ = ["least_moved"]
 
@@ -106,23 +106,23 @@ class _Facts:
 
 
 def _gone(problem: Problem, force: InForce) -> NDArray[np.int64]:
-    """Number of grids that go in each region, or that have most of their units in it."""
-    gone = np.zeros(problem.nesting.n_regions, dtype=np.int64)
-    for i in force.closed.tolist():
-        gone[np.bincount(problem.nesting.region[force.before == i]).argmax()] += 1
-    return gone
+    """Number of grids that go in each region."""
+    region, _ = regions_of(problem, force.before, len(force.old_ids))
+    return np.bincount(region[force.closed], minlength=problem.nesting.n_regions)
 
 
 def _forced(problem: Problem, force: InForce, weight: NDArray[np.int64]) -> int:
-    """Weight of the grids that go, had the lightest been chosen, and of units whose grid lies in another region."""
-    nesting, before = problem.nesting, force.before
-    closed = np.isin(before, force.closed) & (before >= 0)
-    total = int(weight[(before >= 0) & (force.home < 0) & ~closed].sum())
-    if not closed.any():
-        return total
-    mass = np.bincount(before[before >= 0], weights=weight[before >= 0], minlength=len(force.old_ids)).astype(np.int64)
-    region = np.zeros(len(force.old_ids), dtype=np.int64)
-    region[before[before >= 0]] = nesting.region[before >= 0]
+    """
+    Weight of units that lie outside the region of their grid, and of the grids that go, had the lightest been chosen.
+
+    What a grid loses by going is what it has in its region: the rest is lost anyway.
+    """
+    region, _ = regions_of(problem, force.before, len(force.old_ids))
+    known = np.flatnonzero(force.before >= 0)
+    inside = problem.nesting.region[known] == region[force.before[known]]
+    total = int(weight[known[~inside]].sum())
+    mass = np.zeros(len(region), dtype=np.int64)
+    np.add.at(mass, force.before[known[inside]], weight[known[inside]])
     for r in np.unique(region[force.closed]).tolist():
         gone = np.isin(np.flatnonzero(region == r), force.closed).sum()
         total += int(np.sort(mass[region == r])[:gone].sum())

@@ -55,6 +55,8 @@ class Found:
         No contiguous plan was found.
     left : tuple of int
         Units that stay only because their moves block others.
+    noticed : tuple of Finding
+        What there is to tell of the search.
     """
 
     labels: NDArray[np.int32]
@@ -64,6 +66,7 @@ class Found:
     stopped: bool
     unmended: bool
     left: tuple[int, ...] = ()
+    noticed: tuple[Finding, ...] = ()
 
 
 def _numbers(force: InForce, labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -97,7 +100,13 @@ def judge(
         raise InternalError(f"at least {bound} should have to move, but a sound plan moves {amount}.")
     status, reason = _status(broken, violation, bound == amount, found.stopped)
     moves, in_steps = _moves(force, labels, start)
-    told = (*broken, *_tolerated(force, today, plan, broken), *_blocked(force, found), *problem.findings)
+    told = (
+        *broken,
+        *_tolerated(force, today, plan, broken),
+        *_blocked(force, found),
+        *found.noticed,
+        *problem.findings,
+    )
     timings["judge"] = time.perf_counter() - began - sum(timings.values())
     result = request.result(
         problem, status, reason, began, timings, plan=plan, cost=cost_of(problem, labels),
@@ -129,8 +138,9 @@ def misshapen(broken: list[Finding]) -> list[Finding]:
 def _refuse_unsound(broken: list[Finding], found: Found) -> None:
     """Raise where the plan is none: no contiguous one was found, or, a bug, the search broke it."""
     shape = misshapen(broken)
-    if shape and found.unmended:
-        raise NoPlanError(f"no contiguous plan was found that begins with the plan in force: {shape[0]}", broken)
+    if found.unmended:
+        why = f": {shape[0]}" if shape else ". Freeze fewer grids, or take locks away."
+        raise NoPlanError(f"no contiguous plan was found that begins with the plan in force{why}", broken)
     if shape:
         raise InternalError(f"rebalancing returned an unsound plan: {shape[0]}", broken)
 
