@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from gridopt.model import Problem
 from gridopt.model.graph import components, first_places
 from gridopt.model.result import Step
+from gridopt.planning.afresh import solved_afresh, violation_of_regions
 from gridopt.planning.count import Cap
 from gridopt.planning.force import InForce
 from gridopt.planning.local import Local, homes
+from gridopt.planning.mended import mend
 from gridopt.planning.opening import open_part
 from gridopt.planning.parts import near_parts, places_of
 from gridopt.planning.rescue import MOST_AFRESH, rescue
@@ -40,8 +42,9 @@ LEAST_STEPS = 100
 """Steps for each node that `rescue` has, whatever a round before it has left over; one round may take as many."""
 RINGS = (2, 4)
 """Grids within so many borders of one that has to change may be changed with it; all, where that mends too little."""
-WHILE_BROKEN, RESCUE = 0.5, 0.8
-"""Share of a budget after which a search that leaves limits broken gives way to `rescue`, and its share of the rest."""
+WHILE_BROKEN, RESCUE, AFRESH = 0.5, 0.5, 0.1
+"""Share of a budget after which a search that leaves limits broken gives way to `rescue`; its share of the rest; and
+the share of all that `solve` has, from the plan in force and once more afresh, where that has not helped."""
 
 
 class Regional:
@@ -73,6 +76,7 @@ class Regional:
         self.units = np.split(order, np.searchsorted(region[order], np.arange(1, problem.nesting.n_regions)))
         self.trace: list[Step] = []
         self.proved: dict[int, int] = {}
+        self.least: set[int] = set()
 
     def run(
         self, budget: Budget, seed: int, workers: int, on_progress: OnProgress | None
@@ -86,6 +90,7 @@ class Regional:
         of_node[np.repeat(np.diff(regions.first_row) == 1, regions.node_counts())] = 0
         self.done, self.n_regions, self.stopped = 0, len(todo), False
         self.affected, self.unmended = todo, False
+        self.starts: dict[int, NDArray[np.int32]] = {}
         with ThreadPoolExecutor(workers, thread_name_prefix="gridopt") as pool:
             self.pool = pool if workers > 1 else None
             for r in todo:
@@ -94,8 +99,34 @@ class Regional:
                 of_node[nodes] = self._region(self._local(r), size / left)
                 left -= size
                 self.done += 1
-        offset = np.repeat(regions.first_row[:-1], regions.node_counts())
-        return regions.rows[of_node + offset][regions.node_of].astype(np.int32), tuple(self.trace)
+            offset = np.repeat(regions.first_row[:-1], regions.node_counts())
+            labels = regions.rows[of_node + offset][regions.node_of].astype(np.int32)
+            labels = labels if self.unmended or self.stopped else self._no_worse_than_afresh(labels)
+        return labels, tuple(self.trace)
+
+    def _no_worse_than_afresh(self, labels: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Take regions from what `solve` finds with a share of the budget, where they break limits less; move back."""
+        held = self.problem.nesting.grid_region[self.frozen]
+        wanted = np.isin(np.arange(self.problem.nesting.n_regions), list(self.least) + held.tolist(), invert=True)
+        now = violation_of_regions(self.problem, labels)
+        if not (now[wanted] > 0).any():
+            return labels
+        part, chosen = self.clock.budget.share(AFRESH), np.zeros(len(now), dtype=bool)
+        best, region = np.array(labels), self.problem.nesting.region
+        for other in solved_afresh(
+            self.problem, self.force.home, labels, self.weight, part, self.seed, self.workers, lambda: self.stopped
+        ):
+            self.clock.tick(part.steps or 0)
+            worth = violation_of_regions(self.problem, other)
+            better = wanted & (worth < now)
+            best[better[region]] = other[better[region]]
+            now, chosen = np.where(better, worth, now), chosen | better
+        for r in np.flatnonzero(chosen).tolist():
+            local = self._local(r)
+            own = self.regions.local_labels(r, best)
+            own = self._shift(local, self.starts[r], own, local.piece.n_parts, self._clock(1.0))
+            best[local.units] = local.rows[own[local.node]]
+        return best
 
     def _local(self, region: int) -> Local:
         nodes = slice(self.regions.first_node[region], self.regions.first_node[region + 1])
@@ -126,6 +157,7 @@ class Regional:
         """Search one region; return the part of each node."""
         piece, clock = local.piece, self._clock(share)
         start = self._begin(local, clock)
+        self.starts[local.region] = start
         labels = np.array(start)
         for rings in (*RINGS, piece.n_parts):
             if self.unmended:
@@ -135,7 +167,7 @@ class Regional:
                 break
         if _broken(piece, labels).any() and not self.stopped:
             labels = self._rescue(local, labels, clock)
-            labels = self._shift(local, start, labels, piece.n_parts, clock)
+            labels = self._shift(local, start, labels, piece.n_parts, clock, 1 - 2.5 * AFRESH)
         labels = self._exactly(local, labels, clock)
         self.clock.tick(clock.steps)
         return labels
@@ -213,14 +245,14 @@ class Regional:
         """Contiguous labels near those in force, frozen parts left as they are; None where there are none."""
         home, parts = local.home, local.loose
         if not len(local.frozen):
-            return Mending(home)(local.piece, self.seed)
+            return mend(local.piece, home, self.seed)
         if not len(parts):
             return np.array(home) if (home >= 0).all() else None
         begin = np.where(home < 0, parts[0], home).astype(np.int32)
         cut = local.cut(begin, parts)
         if len(cut.nodes) < len(parts):
             return None
-        mended = Mending(cut.inner(home))(cut.piece, self.seed)
+        mended = mend(cut.piece, cut.inner(home), self.seed)
         return None if mended is None else cut.put(home, mended)
 
     def _try(self, local: Local, labels: NDArray[np.int32], clock: Clock) -> tuple[int, int, int]:
@@ -259,8 +291,10 @@ class Regional:
             deterministic_seconds=None if steps is None else max(0.1, steps * SECONDS_A_STEP),
             seed=self.seed,
         )
-        if bound is not None and not caps and self._counts_exactly(local):
-            self.proved[local.region] = bound
+        if bound is not None and not caps:
+            self.least.add(local.region)
+            if self._counts_exactly(local):
+                self.proved[local.region] = bound
         return cut.put(labels, found)
 
     def _counts_exactly(self, local: Local) -> bool:
