@@ -138,7 +138,7 @@ def test_limits_are_never_broken_more_than_solve_breaks_them_with_a_tenth_of_the
         for start in (plan, None):
             other = go.solve(today, steps=steps // 10, seed=seed, start=start, workers=1).plan
             assert other is None or violation <= total_violation(today, other.labels), (seed, start)
-    assert broken >= 4, "limits are kept: nothing is tried here"
+    assert broken >= 3, "limits are kept: nothing is tried here"
 
 
 def test_what_solve_finds_keeps_the_ids_in_force() -> None:
