@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gridopt.errors import Finding, InternalError, NoPlanError
 from gridopt.model import Plan, Problem, Status, Trace
 from gridopt.planning.bound import least_moved
+from gridopt.planning.capped import capped_findings
 from gridopt.planning.count import Cap, Count
 from gridopt.planning.force import InForce
 from gridopt.planning.moves import Move, describe_moves
@@ -57,6 +58,8 @@ class Found:
         Units that stay only because their moves block others.
     noticed : tuple of Finding
         What there is to tell of the search.
+    uncapped : ndarray of int32, shape (n,), optional
+        What was found before caps were applied, where they do not allow it.
     """
 
     labels: NDArray[np.int32]
@@ -67,6 +70,7 @@ class Found:
     unmended: bool
     left: tuple[int, ...] = ()
     noticed: tuple[Finding, ...] = ()
+    uncapped: NDArray[np.int32] | None = None
 
 
 def _numbers(force: InForce, labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -100,13 +104,8 @@ def judge(
         raise InternalError(f"at least {bound} should have to move, but a sound plan moves {amount}.")
     status, reason = _status(broken, violation, bound == amount, found.stopped)
     moves, in_steps = _moves(force, labels, start)
-    told = (
-        *broken,
-        *_tolerated(force, today, plan, broken),
-        *_blocked(force, found),
-        *found.noticed,
-        *problem.findings,
-    )
+    said = (*_told_of_caps(asked, force, found), *_tolerated(force, today, plan, broken), *_blocked(force, found))
+    told = (*broken, *said, *found.noticed, *problem.findings)
     timings["judge"] = time.perf_counter() - began - sum(timings.values())
     result = request.result(
         problem, status, reason, began, timings, plan=plan, cost=cost_of(problem, labels),
@@ -153,6 +152,12 @@ def _tolerated(force: InForce, today: Problem, plan: Plan, broken: list[Finding]
     outside = [f for f in broken_limits(problem, plan.labels, force.grid_ids) if f.ids not in known]
     cure = "It may stay as it is: it is frozen, or within the tolerance that starts a change."
     return [f._replace(severity="warning", cure=f.cure if problem.soft else cure) for f in outside]
+
+
+def _told_of_caps(asked: Asked, force: InForce, found: Found) -> list[Finding]:
+    alike = [cap.name for cap in asked.caps if np.array_equal(cap.weight, asked.count.weight)]
+    proved = dict.fromkeys(alike, found.proved)
+    return capped_findings(found.today, force, found.labels, found.uncapped, asked.caps, proved)
 
 
 def _blocked(force: InForce, found: Found) -> tuple[Finding, ...]:

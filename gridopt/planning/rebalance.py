@@ -157,9 +157,12 @@ def _search(
         if not late.any() or search.stopped or clock.expired():
             break
         loose = loose & ~late
-    labels = settle(today, force.home, _under_caps(search, today, force, labels, asked.caps))
-    noticed = search.regions.findings
-    return Found(labels, today, trace, search.proved, search.stopped, search.unmended, noticed=noticed)
+    kept = _under_caps(search, today, force, labels, asked.caps)
+    uncapped = None if kept is labels else settle(today, force.home, labels)
+    return Found(
+        settle(today, force.home, kept), today, trace, search.proved, search.stopped, search.unmended,
+        noticed=search.regions.findings, uncapped=uncapped,
+    )  # fmt: skip
 
 
 def _in_steps(
