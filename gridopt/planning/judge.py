@@ -15,7 +15,7 @@ from gridopt.planning.bound import least_moved
 from gridopt.planning.capped import capped_findings
 from gridopt.planning.count import Cap, Count
 from gridopt.planning.force import InForce
-from gridopt.planning.moves import Move, describe_moves
+from gridopt.planning.moves import Move, describe_change, numbered
 from gridopt.planning.order import Ordered, order_moves
 from gridopt.planning.rebalanced import Rebalanced
 from gridopt.rules.balance import imbalance
@@ -74,11 +74,8 @@ class Found:
 
 
 def _numbers(force: InForce, labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Grids before and after by one numbering: those in force first, then the rows of the problem that are new."""
-    old = {name: i for i, name in enumerate(force.old_ids)}
-    number = [old.get(name, len(old) + j) for j, name in enumerate(force.grid_ids)]
-    now = np.array(number, dtype=np.int32)[labels]
-    return np.where(force.before >= 0, force.before, now).astype(np.int32), now
+    """Grids before and after by one numbering."""
+    return numbered(force.before, force.old_ids.tolist(), labels, force.grid_ids.tolist())
 
 
 def ordered(force: InForce, labels: NDArray[np.int32]) -> Ordered:
@@ -184,18 +181,7 @@ def _status(broken: list[Finding], violation: int, proved: bool, stopped: bool) 
 
 def _moves(force: InForce, labels: NDArray[np.int32], start: NDArray[np.int32]) -> tuple[tuple[Move, ...], bool]:
     """Moves in order with reasons; whether each leaves all grids connected."""
-    problem, k_old = force.problem, len(force.old_ids)
     order, (_, now) = ordered(force, labels), _numbers(force, labels)
     rest = tuple((u, int(start[u]), int(now[u])) for u in order.blocked)
-    row = {name: j for j, name in enumerate(force.grid_ids)}
-    at = np.array([row.get(name, 0) for name in force.old_ids] + list(range(problem.n_grids)), dtype=np.int64)
-    moves = describe_moves(
-        problem,
-        (*order.steps, *rest),
-        start,
-        [*force.old_ids, *force.grid_ids],
-        (problem.lo[at], problem.hi[at], problem.target[at]),
-        opened=[k_old + j for j in force.opened.tolist()],
-        closed=force.closed.tolist(),
-    )
-    return moves, not rest
+    ids = force.old_ids.tolist(), force.grid_ids.tolist()
+    return describe_change(force.problem, (*order.steps, *rest), start, *ids), not rest
