@@ -14,6 +14,7 @@ from gridopt.planning.bound import _Facts, _paired, _plain, least_moved
 from gridopt.planning.force import InForce, read_force
 from gridopt.planning.frozen import frozen_rows
 from gridopt.planning.rebalance import rebalance
+from gridopt.planning.touched import least_touched
 from gridopt.rules.constraints import total_violation
 from gridopt.solvers.decompose.regions import decompose
 from tests.brute import broken_pairs, loads_of, partitions, problem_plans, rows_of, violation_of, whole_targets
@@ -245,3 +246,33 @@ def test_bound_least_and_moved_where_anything_comes_together(case: Odd | None) -
     assert (new.status == go.Status.OPTIMAL) == (new.bound == new.moved_amount)
     if not frozen:
         assert least_moved(force.problem, force, np.array(case.weight(), dtype=np.int64)) <= least
+
+
+@settings(max_examples=100)
+@given(odd())
+def test_no_plan_touches_fewer_grids_than_the_bound(case: Odd | None) -> None:
+    """Of plans within limits in which every grid keeps a unit; grids in pieces and frozen ones among them."""
+    if case is None:
+        return
+    force = read_force(case.problem, case.labels, staying=case.frozen)
+    frozen = np.flatnonzero(np.isin(force.grid_ids, case.frozen))
+    bound = least_touched(force.problem, force, frozen)
+    if bound is None:
+        return
+    found = []
+    for plan in named_plans(force.problem):
+        changed = {j for pair in zip(force.home.tolist(), plan) if pair[0] != pair[1] for j in pair}
+        keeps = all(((force.home == j) & np.equal(plan, j)).any() for j in range(force.problem.n_grids))
+        if keeps and not changed & set(frozen.tolist()) and not violation_but(force.problem, plan, frozen.tolist()):
+            found.append(len(changed))
+    assert bound <= min(found, default=bound)
+
+
+def test_bound_on_grids_touched_is_met_where_workload_passes_through() -> None:
+    """One grid over, one under, three between them: all five change, and so does no sixth."""
+    path = go.Graph.from_edges(28, [(i, i + 1) for i in range(27)])
+    labels = [0] * 4 + [1] * 6 + [2] * 4 + [3] * 4 + [4] * 4 + [5] * 2 + [6] * 4
+    today = go.build_problem(path, workload=[10] * 28, n_grids=7, tolerance="0.01")
+    new = rebalance(today, labels, steps=20_000)
+    touched = {m.source for m in new.moves} | {m.target for m in new.moves}
+    assert len(touched) == least_touched(today, read_force(today, labels)) == 5
