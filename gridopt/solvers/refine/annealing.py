@@ -21,6 +21,8 @@ SLICE_SECONDS, SLICE_SECONDS_PER_NODE = 0.25, 1.5e-6
 """Length of a round at most, where time is limited: each costs some passes over all nodes."""
 EARLY = 0.1
 """Chains come so much sooner where limits are closer than the load of a typical node: few single moves keep them."""
+USUAL_SPREAD = 1.33
+"""Mean square of the weights of edges over the square of their mean: what cities of generated streets have."""
 FIRM = 1e6
 """Price of a millionth of violation, in typical changes, once limits are hard."""
 
@@ -102,12 +104,15 @@ class Annealing:
 
     def suited_to(self, piece: Piece) -> Annealing:
         """
-        Return the same for the limits of a piece: without chains where they are wide, since single moves are quicker;
-        with a price that rises sooner, and chains sooner, where they are narrow.
+        Return the same for a piece: hotter at first where few borders cost far more than most.
+
+        Without chains where limits are wide, since single moves are quicker; with a price that rises sooner, and chains
+        sooner, where they are narrow.
         """
+        suited = replace(self, hot=self.hot * max(1.0, _spread(piece) / USUAL_SPREAD))
         if _room(piece) < 1.0:
-            return replace(self, bend=self.bend - 1, chains_from=self.chains_from * EARLY)
-        return self if piece.n_nodes < self.few_nodes * piece.n_parts else replace(self, longest=1)
+            return replace(suited, bend=self.bend - 1, chains_from=self.chains_from * EARLY)
+        return suited if piece.n_nodes < self.few_nodes * piece.n_parts else replace(suited, longest=1)
 
     def heat(self, fraction: float) -> float:
         """Temperature after a fraction of the budget, in typical changes."""
@@ -199,6 +204,13 @@ def _room(piece: Piece) -> float:
     used = typical > 0
     span = np.median(piece.hi - piece.lo, axis=0)
     return float((span[used] / typical[used]).min()) if used.any() else np.inf
+
+
+def _spread(piece: Piece) -> float:
+    """How unequal the weights of edges are: mean square over squared mean, 1 where all are the same."""
+    weights = np.asarray(piece.weights, dtype=np.float64)
+    mean = float(weights.mean()) if len(weights) else 0.0
+    return float((weights**2).mean()) / mean**2 if mean > 0 else 1.0
 
 
 def _anneal_groups(table: Table, quota: list[int], streams: NDArray[Any], pace: Any, pool: Executor | None) -> None:
