@@ -14,7 +14,7 @@ from gridopt.planning.force import InForce
 
 __all__ = ["least_touched"]
 
-NODES = 2000
+NODES = 200
 """Nodes of the search tree at most; the bound reached by then holds."""
 
 
@@ -104,7 +104,7 @@ def _fewest(
     high[frozen] = 0
     found = milp(
         is_touched.astype(np.float64), integrality=is_touched, bounds=Bounds(low, high), constraints=rows,
-        options={"node_limit": NODES},
+        options={"node_limit": NODES, "presolve": False},
     )  # fmt: skip
     bound = found.mip_dual_bound
     return None if found.status == 2 or bound is None else int(np.ceil(float(bound) - 1e-6))
