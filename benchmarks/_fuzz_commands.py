@@ -184,7 +184,7 @@ def _repair(chance: _Chance) -> list[str]:
     some = chance.some
     words = ["repair", "town.gpkg", *some(0.6, "--id", "code"), *some(0.3, "--gap-width", chance.one("0", "5", "40"))]
     words += [*some(0.2, "--spike-width", chance.one("0", "3")), *some(0.3, "--workload", "persons")]
-    return [*words, *some(0.1, "--crs", "EPSG:3826"), "--out", "out/u.gpkg"]
+    return [*words, *some(0.1, "--crs", "EPSG:3826"), *some(0.3, "--split-multipart"), "--out", "out/u.gpkg"]
 
 
 def _why(chance: _Chance) -> list[str]:

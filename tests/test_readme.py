@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -65,6 +66,8 @@ def test_second_command_line_passes_the_tests() -> None:
 def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks of one page, in order, are one session; where they show output, it is what comes out."""
     monkeypatch.chdir(tmp_path)
+    if page == README:  # what a newcomer sees first
+        warnings.simplefilter("error", UserWarning)
     names: dict[str, Any] = {"__name__": "__main__"}
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.FAIL_FAST)
     for line, block in _fenced(page, {"python"}):
@@ -117,6 +120,7 @@ def test_the_planners_two_commands_run(tmp_path: Path) -> None:
     for command in commands:
         done = _gridopt(*command, folder=tmp_path)
         assert done.returncode == 0, f"gridopt {' '.join(command)}: {done.stderr or done.stdout}"
+        assert "Warning" not in done.stderr
     assert _gridopt("verify", "plan.gpkg", folder=tmp_path).returncode == 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from gridopt.cli._options import ENCODING
 from gridopt.errors import Finding
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class ObjectsAsked:
     edge: str = "cut"
     missing: str = "error"
     null: tuple[float, ...] = ()
+    encoding: str | None = None
 
     def sources(self) -> dict[str, str]:
         """Name -> ``FILE`` or ``FILE:layer`` of everything that is read, objects before areas before places."""
@@ -123,6 +125,7 @@ def _how_options() -> list[Callable[[Any], Any]]:
         click.option(
             "--null", metavar="VALUE", type=float, multiple=True, help="Number that means no value, such as -999."
         ),
+        click.option("--encoding", metavar="NAME", help=ENCODING),
     ]
 
 
@@ -225,9 +228,9 @@ def _read(name: str, source: str, asked: ObjectsAsked) -> Any:
 
     xy, at = _named(asked.xy, "--xy").get(name), _named(asked.at, "--at").get(name)
     if xy is None and at is None:
-        table = read_table(source, what=name)
+        table = read_table(source, what=name, encoding=asked.encoding)
         return table if hasattr(table, "geometry") else place(table)
-    table = read_table(source, what=name)
+    table = read_table(source, what=name, encoding=asked.encoding)
     if at is not None:
         places, key = _at(at)
         return place_at(table, read_layer(places, what="places", shapes=("point", "line", "polygon")), on=key)

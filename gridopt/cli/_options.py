@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gridopt.cli._classes import CLASSES, drawn_streets, read_classes
 from gridopt.errors import Finding
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from gridopt.model import Graph, Problem
 
 __all__ = [
+    "ENCODING",
     "Request",
     "Territory",
     "check_datums",
@@ -30,6 +32,7 @@ __all__ = [
     "territory_options",
 ]
 
+ENCODING = "Of CSV tables. Default: UTF-8, else GB18030 or Big5 where the text looks like Chinese."
 LAYERS = ("streets", "barriers", "crossings", "links", "overrides", "parents")
 """Files that make the graph and its parents, besides the units."""
 FILES = ("locks", *LAYERS)
@@ -38,13 +41,24 @@ WITH_COORDINATES = ("units", *(name for name in LAYERS if name != "overrides"))
 """Layers that may come from a Chinese web map."""
 METIS_SUFFIXES = (".graph", ".graph.gz", ".metis")
 OF_SHAPES = (
-    *("streets", "class_column", "street_tolerance", "barriers", "crossings", "links", "overrides", "snap", "crs"),
+    *(
+        "classes",
+        "streets",
+        "class_column",
+        "street_tolerance",
+        "barriers",
+        "crossings",
+        "links",
+        "overrides",
+        "snap",
+        "crs",
+    ),
     *("parents", "parent_share", "source_datum"),
 )
 """Options that need polygons."""
 READING = (
     *("workload", "id", "parent", "class_column", "street_tolerance", "missing", "islands", "heavy"),
-    *("snap", "crs", "parent_share", "source_datum"),
+    *("snap", "crs", "parent_share", "source_datum", "classes", "encoding"),
 )
 """Options that say how the input is to be read, other than its files and limits."""
 
@@ -60,6 +74,7 @@ class Request:
     locks: str | None = None
     streets: str | None = None
     class_column: str | None = None
+    classes: str | None = None
     street_tolerance: float | None = None
     barriers: str | None = None
     links: str | None = None
@@ -76,6 +91,7 @@ class Request:
     crossings: str | None = None
     islands: str = "own"
     heavy: str = "own_grid"
+    encoding: str | None = None
 
     def options(self) -> dict[str, Any]:
         """How the input is read, by flag: what `rebalance` takes for granted when it reads the next state of it."""
@@ -138,6 +154,7 @@ def territory_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--locks", metavar="CSV", help="Table unit, kind, group: what must stay together, apart, fixed …"),
         click.option("--streets", metavar="F[:layer]", help="Street lines: borders along them cost less."),
         click.option("--class-column", metavar="COL", help="Column of street classes. Default: highway."),
+        click.option("--classes", metavar="V=CLASS,…", help=CLASSES),
         click.option(
             "--street-tolerance",
             metavar="METRES",
@@ -174,6 +191,7 @@ def territory_options(command: Callable[..., Any]) -> Callable[..., Any]:
             callback=_datums,
             help="gcj02 or bd09: the layer (units, streets …) comes from a Chinese web map. Repeatable.",
         ),
+        click.option("--encoding", metavar="NAME", help=ENCODING),
         click.option("--crs", metavar="EPSG:N", help="System in metres to measure in. Default: that of UNITS, or UTM."),
     ]
     return _with(command, options)
@@ -278,7 +296,7 @@ def state_problem(request: Request, territory: Territory) -> Problem:
 
     locks = None
     if request.locks:
-        locks = read_locks(request.locks, territory.graph.ids)
+        locks = read_locks(request.locks, territory.graph.ids, encoding=request.encoding)
     parent = None
     if territory.parents is not None:
         parent = territory.parents.parent_of
@@ -332,6 +350,7 @@ def _read_shapes(request: Request) -> Territory:
 
     units, options = read_shapes(request)
     told = [f for layer in (units, *options.values()) for f in getattr(layer, "attrs", {}).get("findings", ())]
+    told += _told_of_tables(request)
     units, _, said = to_metric(units, options.pop("crs", None), what="units")
     parents = _read_parents(request, units)
     graph = build_graph(units, **options)
@@ -343,8 +362,21 @@ def _read_shapes(request: Request) -> Territory:
             units[column] = parents.table[name]
         said = (*said, *parents.findings)
     workload = units[list(request.workload)]
-    layers = options.get("streets"), options.get("barriers")
+    layers = drawn_streets(options), options.get("barriers")
     return Territory(graph, workload, units, request.inputs(), (*told, *said), *layers, parents)
+
+
+def _told_of_tables(request: Request) -> list[Finding]:
+    """What was guessed of the text of tables that are read into something else."""
+    from gridopt.io.tables import read_table
+
+    given = {"locks": request.locks, "classes": request.classes}
+    tables = [
+        read_table(source, what=name, as_text=True, encoding=request.encoding, may_be_empty=True)
+        for name, source in given.items()
+        if source and not (name == "classes" and "=" in source)
+    ]
+    return [f for table in tables for f in table.attrs.get("findings", ())]
 
 
 def _read_parents(request: Request, units: Any) -> Any:
@@ -357,15 +389,18 @@ def _read_parents(request: Request, units: Any) -> Any:
     if not request.parent:
         raise click.UsageError("say which column of --parents holds their ids: --parent COL.")
     layer = from_datum(
-        request.source_datum, "parents", read_layer(request.parents, what="parents", shapes=("polygon",))
+        request.source_datum,
+        "parents",
+        read_layer(request.parents, what="parents", shapes=("polygon",)),
+        request.parents,
     )
     need_columns(layer, [request.parent], "parents", request.parents)
     more = {} if request.parent_share is None else {"threshold": request.parent_share}
     return assign_parents(units, layer, id_column=request.parent, **more)
 
 
-def from_datum(source_datum: Sequence[str], name: str, layer: Any) -> Any:
-    """Convert a layer that is said to come from a Chinese web map."""
+def from_datum(source_datum: Sequence[str], name: str, layer: Any, source: str) -> Any:
+    """Convert a layer that is said to come from a Chinese web map, once."""
     from gridopt.territory.datum import to_wgs84
 
     said = dict(pair.split("=") for pair in source_datum)
@@ -373,7 +408,31 @@ def from_datum(source_datum: Sequence[str], name: str, layer: Any) -> Any:
         return layer
     if not hasattr(layer, "geometry"):
         raise click.UsageError(f"--source-datum {name}={said[name]}: {name} have no coordinates.")
-    return to_wgs84(layer, said[name])
+    before = _converted_before(source)
+    if before:
+        raise click.UsageError(
+            f"{source} was made from {before} that were converted to WGS 84: --source-datum {name}={said[name]} would "
+            "shift it once more. Leave it out."
+        )
+    layer = to_wgs84(layer, said[name])
+    cure = "Converted to WGS 84, and so is what is made of it: do not convert that again."
+    told = Finding("datum-converted", "info", (name,), said[name], None, cure)
+    layer.attrs["findings"] = (*layer.attrs.get("findings", ()), told)
+    return layer
+
+
+def _converted_before(source: str) -> str:
+    """Layers with the shapes of units that were converted when a file of ours was made."""
+    from gridopt.io.tables import has_layer, read_table, split_layer
+
+    path, _ = split_layer(source)
+    if path.suffix.lower() != ".gpkg" or not has_layer(path, "findings"):
+        return ""
+    table = read_table(f"{path}:findings", what="findings", may_be_empty=True)
+    if not {"code", "ids"}.issubset(table.columns):
+        return ""
+    names = table.loc[table["code"] == "datum-converted", "ids"].astype(str).tolist()
+    return ", ".join(sorted(set(names) & {"units", "boundary"}))
 
 
 def _refuse_idle(request: Request) -> None:
@@ -381,6 +440,7 @@ def _refuse_idle(request: Request) -> None:
     needs = {
         "parent_share": ("parents",),
         "class_column": ("streets",),
+        "classes": ("streets",),
         "street_tolerance": ("streets", "barriers"),
     }
     for name, layers in needs.items():
@@ -392,26 +452,35 @@ def _refuse_idle(request: Request) -> None:
 
 def read_shapes(request: Request) -> tuple[Any, dict[str, Any]]:
     """Units of a request, and the arguments of `build_graph` that it asks for."""
-    from gridopt.io.tables import read_layer, read_table, read_units
+    from gridopt.io.tables import read_layer, read_units
 
     _refuse_idle(request)
     wanted = [*request.workload, *([request.parent] if request.parent and not request.parents else [])]
-    units = from_datum(request.source_datum, "units", read_units(request.source, id_column=request.id, columns=wanted))
+    given = read_units(request.source, id_column=request.id, columns=wanted)
+    units = from_datum(request.source_datum, "units", given, request.source)
     kinds = {"streets": ("line",), "barriers": ("line", "polygon"), "crossings": ("point", "line")}
     options: dict[str, Any] = {}
     for name, shapes in kinds.items():
         source = getattr(request, name)
         if source:
-            options[name] = from_datum(request.source_datum, name, read_layer(source, what=name, shapes=shapes))
+            options[name] = from_datum(request.source_datum, name, read_layer(source, what=name, shapes=shapes), source)
     if request.links:
-        links = from_datum(request.source_datum, "links", read_table(request.links, what="links", as_text=True))
+        links = from_datum(request.source_datum, "links", _read_pairs(request, "links"), request.links)
         options["links"] = _unit_ids(links, units.index)
     if request.overrides:
-        options["overrides"] = _unit_ids(read_table(request.overrides, what="overrides", as_text=True), units.index)
+        options["overrides"] = _unit_ids(_read_pairs(request, "overrides"), units.index)
     for name in ("class_column", "street_tolerance", "snap", "crs"):
         if getattr(request, name) is not None:
             options[name] = getattr(request, name)
+    if request.classes is not None:
+        options["classes"] = read_classes(request.classes, request.encoding)
     return units, options
+
+
+def _read_pairs(request: Request, name: str) -> pd.DataFrame:
+    from gridopt.io.tables import read_table
+
+    return read_table(getattr(request, name), what=name, as_text=True, encoding=request.encoding)
 
 
 def _unit_ids(links: pd.DataFrame, units: pd.Index) -> pd.DataFrame:

@@ -35,9 +35,21 @@ FLAGS = {
     **{
         name: f"--{name.replace('_', '-')}"
         for name in (
-            *("band", "barriers", "class_column", "compounds", "crossings", "gap", "gap_width", "heavy", "islands"),
+            *(
+                "band",
+                "barriers",
+                "class_column",
+                "classes",
+                "compounds",
+                "crossings",
+                "encoding",
+                "gap",
+                "gap_width",
+                "heavy",
+                "islands",
+            ),
             *("keep", "links", "locks", "median_width", "min_area", "missing", "overrides", "parent", "parents"),
-            *("seconds", "seed", "sliver_width", "source_datum", "spike_width", "steps"),
+            *("seconds", "seed", "sliver_width", "source_datum", "spike_width", "split_multipart", "steps"),
             *("street_tolerance", "tolerance", "workers"),
         )
     },
@@ -48,7 +60,7 @@ ARGUMENT = re.compile(r"""(?<![\w'"-])(?:n_grids\b(?!=)|(""" + "|".join(FLAGS) +
 """`name=`, `name="choice"`, `name='value'`, or plain `n_grids`, which is no word of the language."""
 
 IN_PYTHON = re.compile(
-    r"""(?<![\w'"-])(?:classes|crs|factors|min_border|n_per_parent|radius|resolution|snap|targets)="""
+    r"""(?<![\w'"-])(?:crs|factors|min_border|n_per_parent|radius|resolution|snap|targets)="""
     r"""(?:\{[^}]*\}|\[[^]]*\]|"[^"]*"|'[^']*'|[\w.:]*\w)?"""
 )
 """Arguments that no flag sets, with their values."""

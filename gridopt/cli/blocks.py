@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gridopt.cli import SOUND
+from gridopt.cli._classes import CLASSES, read_classes
 from gridopt.cli._objects import Counted, ObjectsAsked, count, object_options, show_conservation
 from gridopt.cli._options import check_datums, from_datum
 
@@ -40,6 +41,7 @@ def _metres(flag: str, text: str) -> Callable[..., Any]:
 @click.option("--streets", required=True, metavar="F[:layer]", help="Street lines.")
 @click.option("--barriers", metavar="F[:layer]", help="Rivers, rail, walls: they cut as streets do.")
 @click.option("--class-column", metavar="COL", help="Column of street classes. Default: highway.")
+@click.option("--classes", "street_classes", metavar="V=CLASS,…", help=CLASSES)
 @click.option("--keep", metavar="CLASS", multiple=True, help="Classes that cut; repeatable. Default: motor roads.")
 @click.option("--compounds", metavar="F[:layer]", help="Outlines of compounds: streets inside do not cut.")
 @click.option("--parents", metavar="F[:layer]", help="Communities: their outlines cut, nothing is merged across.")
@@ -76,6 +78,9 @@ def command(only_check: bool, out: str | None, **given: Any) -> int:
     wish = ObjectsAsked(**{f.name: given.pop(f.name) for f in fields(ObjectsAsked)})
     wish.check()
     _refuse_idle(given)
+    given["classes"] = None
+    if (classes := given.pop("street_classes")) is not None:
+        given["classes"] = read_classes(classes, wish.encoding)
     if only_check:
         with quiet_library():
             return _check(given)
@@ -113,7 +118,7 @@ def _check(given: dict[str, Any]) -> int:
     from gridopt.cli._show import show_findings
     from gridopt.territory.blocks import check_streets
 
-    more = _arguments(given, ("class_column", "keep", "gap", "median_width", "sliver_width"))
+    more = _arguments(given, ("class_column", "classes", "keep", "gap", "median_width", "sliver_width"))
     found = check_streets(**_layers(given, ("boundary", "streets")), **more)
     show_findings("findings", found)
     return SOUND
@@ -130,7 +135,7 @@ def _build(given: dict[str, Any], wish: ObjectsAsked, target: Path) -> tuple[Any
     layers = _layers(given, tuple(SHAPES))
     if "parents" in layers:
         layers["parents"] = _named(layers["parents"], given["parent"], given["parents"])
-    names = ("class_column", "keep", "gap", "median_width", "sliver_width", "min_area")
+    names = ("class_column", "classes", "keep", "gap", "median_width", "sliver_width", "min_area")
     units = build_blocks(**layers, **_arguments(given, names), clean=not given["raw"])
     found = [f for layer in layers.values() for f in layer.attrs.get("findings", ())]
     found += units.attrs.get("findings", ())
@@ -149,7 +154,7 @@ def _layers(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     for name in names:
         if given[name]:
             layer = read_layer(given[name], what=name, shapes=SHAPES[name])
-            layers[name] = from_datum(given["source_datum"], name, layer)
+            layers[name] = from_datum(given["source_datum"], name, layer, given[name])
     return layers
 
 

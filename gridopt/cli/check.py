@@ -54,6 +54,7 @@ def command(units: str, defects: str | None, parent_table: str | None, **asked: 
         seen = _inspect(request, defects)
         territory = read_territory(request)
         graph = territory.graph
+        seen += _large(territory)
         found = [*territory.findings, *graph.findings]
         problem = state_problem(request, territory) if is_stated else None
         if problem is not None:
@@ -113,6 +114,15 @@ def _show_parents(parents: Any, target: str | None) -> None:
         with replacing(target) as (temporary,):
             parents.table.round(6).to_csv(temporary, encoding="utf-8", lineterminator="\n")
         click.echo(f"written     {target}")
+
+
+def _large(territory: Any) -> list[Finding]:
+    """Units with hardly a street in them; villages may be that large by right."""
+    from gridopt.territory.large import tell_large
+
+    if not hasattr(territory.units, "geometry"):
+        return []
+    return tell_large(territory.units.geometry.area.to_numpy(), territory.units.index.tolist(), crowded="info")
 
 
 def _inspect(request: Request, target: str | None) -> list[Finding]:

@@ -31,7 +31,17 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-OF_UNITS = ("id", "parent", "parent_share", "class_column", "street_tolerance", "snap", "crs", "source_datum")
+OF_UNITS = (
+    "id",
+    "parent",
+    "parent_share",
+    "class_column",
+    "classes",
+    "street_tolerance",
+    "snap",
+    "crs",
+    "source_datum",
+)
 """Options that say how units of today are read."""
 
 
@@ -277,7 +287,7 @@ def _locks(file: PlanFile, request: Request, territory: Territory) -> Any:
     from gridopt.io.locks import read_locks
     from gridopt.model import Locks
 
-    read = read_locks(str(request.locks), territory.graph.ids)
+    read = read_locks(str(request.locks), territory.graph.ids, encoding=request.encoding)
     row = {name: j for j, name in enumerate(file.plan.grid_ids.tolist())}
     for name in (*read.fixed.values(), *read.frozen):
         if name not in row:

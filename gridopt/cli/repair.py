@@ -34,7 +34,15 @@ MOST_CHANGES = 5
     show_default=True,
     help="Spikes up to this width are cut.",
 )
-@click.option("--workload", metavar="COL", multiple=True, help="Column a dropped duplicate hands on; repeatable.")
+@click.option(
+    "--workload",
+    metavar="COL",
+    multiple=True,
+    help="Column of amounts that a dropped duplicate hands on and pieces share; repeatable.",
+)
+@click.option(
+    "--split-multipart", is_flag=True, help="Make each piece of a unit a unit; --workload is shared out by area."
+)
 @click.option("--crs", metavar="EPSG:N", help="System in metres to work in. Default: that of UNITS, or UTM.")
 @click.option("--out", required=True, metavar="FILE", help="units.gpkg.")
 def command(
@@ -43,6 +51,7 @@ def command(
     gap_width: float,
     spike_width: float,
     workload: tuple[str, ...],
+    split_multipart: bool,
     crs: str | None,
     out: str,
 ) -> int:
@@ -50,7 +59,7 @@ def command(
     Repair UNITS: polygons with gaps, overlaps, spikes, invalid rings or duplicates.
 
     Writes units that fit together, and beside them what was wrong where (defects), what each unit lost and gained
-    (changes), and an account that adds up to the square metre.
+    (changes), an account that adds up to the square metre, and which unit each piece comes from (parts).
     """
     from gridopt.cli._show import quiet_library, show_files, show_findings
     from gridopt.io._atomic import check_no_input, check_writable
@@ -63,7 +72,8 @@ def command(
     with quiet_library():
         check_no_input([check_writable(target)], [split_layer(units)[0]])
         given = read_units(units, id_column=id_column, columns=list(workload))
-        repaired = repair_units(given, gap_width=gap_width, spike_width=spike_width, carry=workload, crs=crs)
+        widths = {"gap_width": gap_width, "spike_width": spike_width}
+        repaired = repair_units(given, **widths, carry=workload, split_multipart=split_multipart, crs=crs)
         _write(target, repaired)
     click.echo(f"units       {len(repaired.units):,} of {len(given):,}; {len(repaired.changes):,} changed")
     click.echo("account     m²")
@@ -71,6 +81,9 @@ def command(
         if area or places or step == "unexplained":
             shown = f"{places:,}" if step != "unexplained" else ""
             click.echo(f"  {step:<20}{round(area, 2) + 0.0:>18,.2f}  {shown:>8}")
+    if len(repaired.parts):
+        wholes = repaired.parts["unit"].nunique()
+        click.echo(f"parts       {len(repaired.parts):,} pieces, each a unit now, of {wholes:,} units in pieces")
     _show_changes(repaired.changes)
     show_findings("findings", repaired.findings, rest=f"layer findings of {target}")
     show_files([target])
@@ -98,6 +111,7 @@ def _write(target: Path, repaired: Any) -> None:
         "defects": defects_table(repaired.defects),
         "changes": repaired.changes.reset_index(),
         "account": repaired.account,
+        **({"parts": repaired.parts.reset_index()} if len(repaired.parts) else {}),
         "findings": findings_table((*repaired.findings, *renamed)),
     }
     with replacing(target) as (temporary,):

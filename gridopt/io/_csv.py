@@ -14,34 +14,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gridopt.errors import Finding, InputError
+from gridopt.io._encoding import guess
 from gridopt.io._formats import unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["read_csv"]
+__all__ = ["read_csv", "with_points"]
 
 LON_LAT = (("lon", "lat"), ("longitude", "latitude"), ("lng", "lat"))
 """Pairs of columns read as points in EPSG:4326."""
+CHINESE = ("gb18030", "cp950")
+"""Encodings a table without a stated one may be in, besides UTF-8. Western ones are asked for: any bytes fit them."""
 INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
 NUMBER = re.compile(r"[-+]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]\d+)?")
 """Numbers without leading zeros: a column holding ``007`` is text, and so is one of codes such as ``12E3``."""
 
 
-def read_csv(path: Path, what: str, as_text: bool) -> pd.DataFrame:
-    """Read a table whose first line names its columns; raises `InputError` naming the row that breaks the form."""
+def read_csv(path: Path, what: str, as_text: bool, encoding: str | None = None) -> pd.DataFrame:
+    """
+    Read a table whose first line names its columns; raises `InputError` naming the row that breaks the form.
+
+    Without `encoding` it is UTF-8, or else Chinese text in GB18030 (GBK) or Big5, which ``attrs["findings"]`` says.
+    """
     import pandas as pd
 
     try:
         content = path.read_bytes()
-        raw = (gzip.decompress(content) if path.suffix.lower() == ".gz" else content).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        cure = 'Save it as "CSV UTF-8".'
-        raise InputError(
-            f"{what} file {path} is not UTF-8 text (byte 0x{error.object[error.start]:02x} at position {error.start}). "
-            f"{cure}",
-            [Finding("file-unreadable", "error", (str(path),), "not UTF-8", None, cure)],
-        ) from error
+        raw, told = _decoded(
+            gzip.decompress(content) if path.suffix.lower() == ".gz" else content, path, what, encoding
+        )
     except (OSError, EOFError, zlib.error) as error:
         unreadable(path, what, error)
     try:
@@ -68,7 +70,35 @@ def read_csv(path: Path, what: str, as_text: bool) -> pd.DataFrame:
         raise InputError(f"{what} file {path} has the column {twice[0]!r} more than once. Rename one of them.")
     body = list(zip(*rows[1:])) if len(rows) > 1 else [()] * len(header)
     table = pd.DataFrame({name: _column(values, as_text) for name, values in zip(header, body)})
-    return table if as_text else _with_points(table)
+    table = table if as_text else with_points(table)
+    table.attrs["findings"] = told
+    return table
+
+
+def _decoded(content: bytes, path: Path, what: str, encoding: str | None) -> tuple[str, tuple[Finding, ...]]:
+    """The text of a table, and what was guessed about it."""
+    try:
+        return content.decode(encoding or "utf-8-sig"), ()
+    except LookupError as error:
+        cure = "Name one that Python knows, such as utf-8, gb18030, big5, cp1252."
+        raise InputError(f"encoding={encoding!r} is no encoding. {cure}") from error
+    except UnicodeDecodeError as error:
+        codec = None if encoding else guess(t for t in re.split(rb"[,;\t\r\n]", content) if not t.isascii())
+        if codec in CHINESE:
+            try:
+                text = content.decode(codec)
+            except UnicodeDecodeError:
+                codec = None
+            else:
+                cure = f"It is not UTF-8 and was read as {codec.upper()}. If names look wrong, say the true encoding=."
+                return text, (Finding("encoding-guessed", "warning", (str(path),), codec.upper(), None, cure),)
+        name = encoding.upper() if encoding else "UTF-8"
+        cure = 'Save it as "CSV UTF-8", or say its encoding=, such as cp1252.'
+        raise InputError(
+            f"{what} file {path} is not {name} text (byte 0x{error.object[error.start]:02x} at position "
+            f"{error.start}). {cure}",
+            [Finding("file-unreadable", "error", (str(path),), f"not {name}", None, cure)],
+        ) from error
 
 
 def _column(values: Sequence[str], as_text: bool) -> Any:
@@ -86,7 +116,8 @@ def _column(values: Sequence[str], as_text: bool) -> Any:
     return np.array([v if v else None for v in stripped], dtype=object)
 
 
-def _with_points(table: pd.DataFrame) -> pd.DataFrame:
+def with_points(table: pd.DataFrame) -> pd.DataFrame:
+    """Points in degrees where columns are called so, else the table as it is."""
     folded = {str(c).casefold(): c for c in table.columns}
     for lon, lat in LON_LAT:
         if lon in folded and lat in folded and all(table[folded[c]].dtype.kind in "if" for c in (lon, lat)):

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from gridopt.errors import Finding, InputError
 
-__all__ = ["KNOWN", "TEXT", "VECTOR", "no_layers", "suffix_of", "unreadable"]
+__all__ = ["EXCEL", "KNOWN", "TEXT", "VECTOR", "no_layers", "suffix_of", "unreadable"]
 
 VECTOR = {
     ".gpkg": "GeoPackage",
@@ -18,7 +18,8 @@ VECTOR = {
     ".geoparquet": "GeoParquet",
 }
 TEXT = {".csv": "CSV", ".csv.gz": "CSV"}
-KNOWN = ".gpkg, .geojson, .parquet, .shp or .csv"
+EXCEL = {".xlsx": "Excel"}
+KNOWN = ".gpkg, .geojson, .parquet, .shp, .csv or .xlsx"
 
 
 def suffix_of(path: Path) -> str:
@@ -47,7 +48,7 @@ def no_layers(path: Path, layer: str | None, what: str) -> None:
 def unreadable(path: Path, what: str, error: Exception) -> NoReturn:
     """Raise `InputError`: the file is damaged, or not of its kind."""
     suffix = suffix_of(path)
-    kind = VECTOR.get(suffix) or TEXT.get(suffix, "file")
+    kind = (VECTOR | TEXT | EXCEL).get(suffix, "file")
     why = " ".join(str(error).split()).rpartition(" failed: ")[2].partition("; ")[0][:200].rstrip(".")
     cure = "It may be damaged or cut short: open it in a GIS, or copy it again."
     raise InputError(

@@ -18,7 +18,7 @@ KINDS_OF_LOCK = ("together", "apart", "fixed", "dedicated", "frozen")
 COLUMNS = ("unit", "kind", "group")
 
 
-def read_locks(source: str | os.PathLike[str], ids: NDArray[Any]) -> Locks:
+def read_locks(source: str | os.PathLike[str], ids: NDArray[Any], *, encoding: str | None = None) -> Locks:
     r"""
     Read locks from a table, one row for each unit and lock.
 
@@ -30,6 +30,8 @@ def read_locks(source: str | os.PathLike[str], ids: NDArray[Any]) -> Locks:
         their own); of ``fixed`` and ``frozen`` the group is the grid, as ``G003``.
     ids : ndarray, shape (n,)
         Unit ids; where these are integers, ids of the table are read as such.
+    encoding : str, optional
+        Of a CSV, as `gridopt.io.read_table` takes it.
 
     Returns
     -------
@@ -50,7 +52,7 @@ def read_locks(source: str | os.PathLike[str], ids: NDArray[Any]) -> Locks:
     >>> locks.together, locks.fixed
     ([['a', 'b']], {'c': 'G002'})
     """
-    table = read_table(source, what="locks", as_text=True)
+    table = read_table(source, what="locks", as_text=True, encoding=encoding)
     if not set(COLUMNS).intersection(table.columns):
         cure = "The first line must be unit,kind,group."
         finding = Finding("column-missing", "error", COLUMNS, ",".join(map(str, table.columns)), None, cure)

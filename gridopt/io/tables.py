@@ -14,13 +14,14 @@ from gridopt._validate import as_ids, listed, nearest_names
 from gridopt.errors import Finding, GeometryError, InputError
 from gridopt.io._csv import read_csv
 from gridopt.io._encoding import BYTES, decoded, encoding_of
-from gridopt.io._formats import KNOWN, TEXT, VECTOR, no_layers, suffix_of, unreadable
+from gridopt.io._excel import read_excel
+from gridopt.io._formats import EXCEL, KNOWN, TEXT, VECTOR, no_layers, suffix_of, unreadable
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-__all__ = ["existing_file", "read_layer", "read_table", "read_units", "resolved", "split_layer"]
+__all__ = ["existing_file", "has_layer", "read_layer", "read_table", "read_units", "resolved", "split_layer"]
 
 STYLES = ("layer_styles",)
 """Tables in which QGIS keeps how layers look: no layers."""
@@ -65,6 +66,13 @@ def resolved(source: str | os.PathLike[str], what: str) -> str:
     return f"{path}:{_choose_layer(path, layers, None, what)}"
 
 
+def has_layer(path: Path, layer: str) -> bool:
+    """Whether a GeoPackage that was read before has a layer of this name."""
+    import pyogrio
+
+    return layer in pyogrio.list_layers(path)[:, 0].tolist()
+
+
 def existing_file(path: str | os.PathLike[str], what: str) -> Path:
     """
     Return `path` when it is a file that exists.
@@ -105,6 +113,7 @@ def read_table(
     columns: Sequence[str] = (),
     may_be_empty: bool = False,
     as_text: bool = False,
+    encoding: str | None = None,
 ) -> pd.DataFrame:
     r"""
     Read a layer or table as it is; the format follows from the suffix.
@@ -112,7 +121,8 @@ def read_table(
     Parameters
     ----------
     source : str or path
-        ``FILE`` or ``FILE:layer``. GeoPackage, GeoJSON, GeoParquet, Shapefile, CSV (also packed, ``.csv.gz``).
+        ``FILE`` or ``FILE:layer``. GeoPackage, GeoJSON, GeoParquet, Shapefile, CSV (also packed, ``.csv.gz``), Excel
+        (``FILE.xlsx:sheet``).
     what : str
         What the table is for, in messages: ``"units"``, ``"streets"``.
     columns : sequence of str
@@ -120,14 +130,16 @@ def read_table(
     may_be_empty : bool
         Whether a table without rows is no error.
     as_text : bool
-        Whether the columns of a CSV all stay text, as they are written: for tables of ids.
+        Whether the columns of a CSV or a sheet all stay text, as they are written: for tables of ids.
+    encoding : str, optional
+        Of a CSV. Default UTF-8, or, where the text is not, GB18030 or Big5 if it looks like Chinese.
 
     Returns
     -------
     GeoDataFrame or DataFrame
         A GeoDataFrame where there is geometry (of a CSV: columns ``lon`` and ``lat``). A CSV may start with a byte
         order mark; its columns stay text unless every value is a number without leading zeros. ``attrs["findings"]``
-        holds what was guessed of a shapefile's encoding.
+        holds what was guessed of the encoding of a shapefile or a CSV.
 
     Raises
     ------
@@ -145,7 +157,7 @@ def read_table(
     """
     path, layer = split_layer(source)
     suffix = suffix_of(path)
-    if suffix not in VECTOR and suffix not in TEXT:
+    if suffix not in VECTOR | TEXT | EXCEL:
         existing_file(path, what)
         cure = f"Use {KNOWN}; the format follows from the suffix."
         raise InputError(
@@ -155,7 +167,9 @@ def read_table(
     existing_file(path, what)
     if suffix in TEXT:
         no_layers(path, layer, what)
-        table = read_csv(path, what, as_text)
+        table = read_csv(path, what, as_text, encoding)
+    elif suffix in EXCEL:
+        table = read_excel(path, layer, what, as_text)
     elif suffix in (".parquet", ".geoparquet"):
         no_layers(path, layer, what)
         table = _read_parquet(path, what)

@@ -25,6 +25,7 @@ def align(table: Any, ids: NDArray[Any], what: str, partial: bool = False) -> An
         raise InputError(
             f"{what} has {len(repeated)} rows with an id seen before (first: {repeated[0]!r}). Give one row per unit."
         )
+    _refuse_more(index, ids, what)
     where = positions_of(index, ids, what) if len(index) else np.empty(0, dtype=np.int64)
     absent = np.ones(len(ids), dtype=bool)
     absent[where] = False
@@ -37,6 +38,19 @@ def align(table: Any, ids: NDArray[Any], what: str, partial: bool = False) -> An
     rows = np.full(len(ids), -1, dtype=np.int64)
     rows[where] = np.arange(len(index))
     return rows
+
+
+def _refuse_more(index: NDArray[Any], ids: NDArray[Any], what: str) -> None:
+    """Refuse a table that has rows for all units and for more, such as that of a whole city, with the way to cut it."""
+    known, rows = set(ids.tolist()), index.tolist()
+    more = [row for row in rows if row not in known]
+    if more and len(rows) - len(more) == len(known):
+        cure = "If they lie elsewhere, take the rows of the units alone: .reindex(graph.ids)."
+        raise InputError(
+            f"{len(more)} ids in {what} are not units (first: {name_ids(more)}); all {len(known)} units have a row. "
+            f"{cure}",
+            [Finding("unknown-id", "error", tuple(more[:50]), len(more), 0, cure)],
+        )
 
 
 def per_unit(values: Any, ids: NDArray[Any], what: str) -> NDArray[Any]:

@@ -55,13 +55,14 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What cuts: street lines, lines never to be crossed (`hard`), water, parents; and the territory."""
+    """What cuts: street lines, lines never to be crossed (`hard`), water, parents; what stays whole; the territory."""
 
     area: Any
     ways: Ways
     hard: Array
     water: Any
     parents: Array
+    whole: Array
 
 
 class Absorbed(NamedTuple):
@@ -130,7 +131,9 @@ def _node(scene: Scene, limits: Limits) -> tuple[Array, Array, Array, int]:
     level = np.concatenate([level, np.zeros(len(joints), dtype=np.int64)])
     lines = np.concatenate([lines, joints])
     bridges, metres = bridge_gaps(lines, limits.gap, level)
-    inside = shapely.intersects(scene.area, shapely.line_interpolate_point(bridges, 0.5, normalized=True))
+    middle = shapely.line_interpolate_point(bridges, 0.5, normalized=True)
+    inside = shapely.intersects(scene.area, middle)
+    inside[np.unique(shapely.STRtree(scene.whole).query(middle, predicate="intersects")[0])] = False
     lines = np.concatenate([lines, bridges[inside]])
     level = np.concatenate([level, np.zeros(int(inside.sum()), dtype=np.int64)])
     pieces = shapely.get_parts(shapely.union_all(lines))

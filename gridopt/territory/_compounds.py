@@ -11,19 +11,24 @@ from numpy.typing import NDArray
 from gridopt.errors import Finding
 from gridopt.territory._ways import Ways
 
-__all__ = ["divided_compounds", "leave_whole"]
+__all__ = ["divided_compounds", "inner_parts", "leave_whole"]
 
 MARGIN = 5.0
 """Metres inside the outline where streets may still cut: outline and street of one wall are seldom drawn alike."""
 LEAST_THROUGH = 20.0
 """Metres of an important street inside a compound that are worth a warning."""
-LEAST_SHARE = 0.05
-"""Share of a compound in a second block that makes it divided."""
+LEAST_SHARE = 0.01
+"""Share of a compound, `MARGIN` inside its outline, in a second block that makes it divided."""
 
 Array = NDArray[Any]
 
 
-def leave_whole(ways: Ways, compounds: Any) -> tuple[Ways, tuple[Finding, ...]]:
+def inner_parts(compounds: Any) -> Array:
+    """What of each compound streets may not cut; empty for those too narrow."""
+    return np.asarray(shapely.buffer(compounds.geometry.to_numpy(), -MARGIN))
+
+
+def leave_whole(ways: Ways, compounds: Any, highest: int) -> tuple[Ways, tuple[Finding, ...]]:
     """
     Take out what runs inside compounds, but for streets of the most important class.
 
@@ -32,14 +37,17 @@ def leave_whole(ways: Ways, compounds: Any) -> tuple[Ways, tuple[Finding, ...]]:
     ways : Ways
     compounds : GeoDataFrame or GeoSeries
         Polygons, in metres.
+    highest : int
+        Factor of the highest class there can be: its streets cut all the same. Where all streets are of a lower one, as
+        without a column of classes, all give way.
     """
-    inner = shapely.buffer(compounds.geometry.to_numpy(), -MARGIN)
+    inner = inner_parts(compounds)
     some = np.flatnonzero(~shapely.is_empty(inner))
     if not len(some) or not len(ways):
         return ways, ()
     shapely.prepare(inner)
     line, compound = shapely.STRtree(inner[some]).query(ways.shape, predicate="intersects")
-    important = ways.factor[line] == ways.factor.min()
+    important = ways.factor[line] <= highest
     found = []
     if important.any():
         within = shapely.length(shapely.intersection(ways.shape[line[important]], inner[some[compound[important]]]))
@@ -66,7 +74,7 @@ def leave_whole(ways: Ways, compounds: Any) -> tuple[Ways, tuple[Finding, ...]]:
 
 def divided_compounds(compounds: Any, faces: Array) -> tuple[Finding, ...]:
     """Name the compounds of which more than one block has a share."""
-    inner = shapely.buffer(compounds.geometry.to_numpy(), -MARGIN)
+    inner = inner_parts(compounds)
     shapely.prepare(faces)
     i, j = shapely.STRtree(faces).query(inner, predicate="intersects")
     area = shapely.area(shapely.intersection(inner[i], faces[j]))
@@ -76,5 +84,6 @@ def divided_compounds(compounds: Any, faces: Array) -> tuple[Finding, ...]:
     if not (count > 1).any():
         return ()
     ids = tuple(compounds.index[count > 1].tolist())
-    cure = "Barriers, parents or streets of the highest class run through these compounds."
+    cure = "Barriers, parents or streets of the highest class run through these compounds, or past a neck of less than "
+    cure += f"{2 * MARGIN:g} m: draw them on one side, or as several."
     return (Finding("compound-divided", "warning", ids, int(count.max()), 1, cure),)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gridopt._validate import as_ids
 from gridopt.errors import Finding, InputError
 from gridopt.model.graph import BORDER, CROSSING, LINK, Graph
-from gridopt.territory._layers import LINES, POLYGONS, as_layer, check_layer
+from gridopt.territory._layers import LINES, POLYGONS, as_layer, check_layer, clip_long
 from gridopt.territory.along import check_factors, measure_classes, read_streets
 from gridopt.territory.barriers import anchors, blocked_intervals, join_over, units_inside
 from gridopt.territory.borders import Borders, Contacts, find_borders, join_borders
@@ -20,7 +20,7 @@ from gridopt.territory.crs import to_same_metric
 from gridopt.territory.links import read_links
 from gridopt.territory.overrides import Overrides, read_overrides
 from gridopt.territory.segments import complement
-from gridopt.territory.shift import find_shift
+from gridopt.territory.shift import tell_shift
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -208,6 +208,9 @@ def read_layers(given: Mapping[str, Any], crs: Any) -> tuple[dict[str, Any], lis
     for name in ("units", "barriers"):
         if projected[name] is not None:
             check_layer(projected[name], name, _KINDS[name], valid=True)
+    for name in ("streets", "barriers"):
+        if projected.get(name) is not None:
+            projected[name] = clip_long(projected[name], projected["units"].total_bounds)
     return projected, list(findings)
 
 
@@ -364,9 +367,8 @@ def _tell_streets(metres: Array, length: Array, layers: Mapping[str, Any]) -> li
     """Streets that borders do not run along: is there a shift between the layers?"""
     if not len(metres) or 10 * metres.sum() > FEW * length.sum():
         return []
-    shift = find_shift(layers["streets"], layers["units"])
-    if shift is not None:
-        return [shift.finding("streets", "units")]
+    if told := tell_shift(layers, "streets", "units"):
+        return told
     if metres.any():
         return []
     cure = "No border runs along any street: check the coordinate system of the streets, or raise street_tolerance=."

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from gridopt.errors import Finding, GeometryError, InputError
 from gridopt.territory._clean import Limits, Scene
-from gridopt.territory._layers import LINES, POLYGONS, as_layer, check_layer
+from gridopt.territory._layers import LINES, POLYGONS, as_layer, check_layer, clip_long
 from gridopt.territory._ways import Ways, as_lines, read_ways
 from gridopt.territory.along import read_names
 from gridopt.territory.crs import to_same_metric
+from gridopt.territory.large import tell_large
 from gridopt.territory.merged import joined_findings
 from gridopt.territory.streets import CUTTING, FACTORS, classify, is_cutting, is_tunnel
 
@@ -64,7 +65,8 @@ def build_blocks(
         blocks of its own, marked in the column ``barrier``, so that the result stays seamless. Nothing is merged
         across them.
     compounds : GeoDataFrame, GeoSeries or shapely geometries, optional
-        Outlines of gated compounds, campuses, factories: streets inside do not cut, but for those of the highest class.
+        Outlines of gated compounds, campuses, factories: streets inside do not cut, but for those of the highest class
+        of `factors` (arterials).
     parents : GeoDataFrame, GeoSeries or shapely geometries, optional
         Communities, villages, wards: their outlines cut, and nothing is merged across. The column ``parent`` holds the
         index of the parent each block lies in.
@@ -143,7 +145,7 @@ def build_blocks(
     _, name = read_names(layers["streets"], name_column)
     factor = np.array([factors[c] for c in street_class[cutting].tolist()], dtype=np.int64)
     ways = _near(read_ways(layers["streets"][cutting], factor, name[cutting]), area, limits.snap)
-    scene, kept_whole = _scene(area, ways, outlines, water, layers)
+    scene, kept_whole = _scene(area, ways, outlines, water, layers, min(factors.values()))
     return _cleaned(scene, limits, layers, target, [*findings, *kept_whole], factors)
 
 
@@ -217,23 +219,27 @@ def _near(ways: Ways, area: Any, snap: float) -> Ways:
     return ways.take(shapely.dwithin(area, ways.shape, snap))
 
 
-def _scene(area: Any, ways: Ways, outlines: Any, water: Any, layers: Any) -> tuple[Scene, tuple[Finding, ...]]:
+def _scene(
+    area: Any, ways: Ways, outlines: Any, water: Any, layers: Any, highest: int
+) -> tuple[Scene, tuple[Finding, ...]]:
     """Put together what cuts; compounds take streets away."""
     import shapely
 
     from gridopt.territory._clean import Scene
-    from gridopt.territory._compounds import leave_whole
+    from gridopt.territory._compounds import inner_parts, leave_whole
 
     said: tuple[Finding, ...] = ()
+    whole = np.empty(0, dtype=object)
     if layers["compounds"] is not None:
-        ways, said = leave_whole(ways, layers["compounds"])
+        whole = inner_parts(layers["compounds"])
+        ways, said = leave_whole(ways, layers["compounds"], highest)
     parents = np.empty(0, dtype=object)
     hard = outlines
     if layers["parents"] is not None:
         parents = layers["parents"].geometry.to_numpy()
         rings = shapely.get_rings(shapely.get_parts(parents))
         hard = np.concatenate([outlines, _lines_near(rings, area, 0.0)])
-    return Scene(area, ways, hard, water, parents), said
+    return Scene(area, ways, hard, water, parents, whole), said
 
 
 def _cleaned(
@@ -309,7 +315,9 @@ def _table(
 
     named = {"area_m2": shapely.area(faces), **columns}
     blocks = gpd.GeoDataFrame(named, geometry=faces, index=_unit_index(ids), crs=crs)
-    blocks.attrs["findings"] = tuple(findings)
+    land = ~columns["barrier"] if "barrier" in columns else np.ones(len(ids), dtype=bool)
+    told = tell_large(named["area_m2"][land], ids[land].tolist())
+    blocks.attrs["findings"] = (*findings, *told)
     return blocks
 
 
@@ -349,6 +357,9 @@ def _read_layers(
             is_polygon = layer.geom_type.isin(POLYGONS)
             if is_polygon.any():
                 check_layer(layer[is_polygon], name, POLYGONS, valid=True)
+    for name in ("barriers", "parents"):
+        if projected.get(name) is not None:
+            projected[name] = clip_long(projected[name], projected["boundary"].total_bounds)
     return projected, target, list(findings)
 
 
@@ -381,7 +392,7 @@ def _choose_streets(
 
 
 def _street_lines(streets: Any, area: Any, snap: float) -> NDArray[Any]:
-    lines = _lines_near(streets.geometry.to_numpy(), area, snap)
+    lines = _lines_near(clip_long(streets, area.bounds).geometry.to_numpy(), area, snap)
     if len(lines) == 0:
         raise GeometryError(
             f"none of the {len(streets)} streets that cut lies in the boundary (boundary {_bounds(area.bounds)}, "

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
     Layer = TypeVar("Layer", gpd.GeoDataFrame, gpd.GeoSeries)
 
-__all__ = ["DATUMS", "gcj02_to_wgs84", "is_in_china", "to_wgs84", "wgs84_to_gcj02"]
+__all__ = ["CONVERTED", "DATUMS", "gcj02_to_wgs84", "is_in_china", "to_wgs84", "wgs84_to_gcj02"]
 
 DATUMS = ("gcj02", "bd09")
 """Source datums that `to_wgs84` converts."""
+CONVERTED = "source_datum"
+"""Key of ``attrs`` under which a converted layer says what it was: nothing is converted twice."""
 SEMI_AXIS = 6378245.0
 ECCENTRICITY2 = 0.00669342162296594323
 """Krasovsky 1940, on which GCJ-02 is computed."""
@@ -128,12 +130,12 @@ def to_wgs84(layer: Layer, source_datum: str) -> Layer:
     Returns
     -------
     GeoDataFrame or GeoSeries
-        In EPSG:4326, whatever the system was.
+        In EPSG:4326, whatever the system was; ``attrs["source_datum"]`` says that it was converted.
 
     Raises
     ------
     InputError
-        If the datum is another one.
+        If the datum is another one, or the layer was converted before.
     GeometryError
         If a coordinate lies outside of the bounds of China, where nothing is shifted.
 
@@ -149,6 +151,11 @@ def to_wgs84(layer: Layer, source_datum: str) -> Layer:
     if source_datum not in DATUMS:
         raise InputError(f"source_datum={source_datum!r} is not known. {nearest_names(str(source_datum), DATUMS)}")
     layer = as_layer(layer, "layer")
+    if layer.attrs.get(CONVERTED):
+        raise InputError(
+            f"the layer was converted from {layer.attrs[CONVERTED]} before: source_datum={source_datum!r} would shift "
+            "it once more. Convert each layer once."
+        )
     degrees = layer if layer.crs is None or layer.crs.is_geographic else layer.to_crs("EPSG:4326")
     geometry = degrees.geometry
     xy = shapely.get_coordinates(geometry.to_numpy())
@@ -165,9 +172,8 @@ def to_wgs84(layer: Layer, source_datum: str) -> Layer:
         geometry.to_numpy(), lambda c: np.column_stack(gcj02_to_wgs84(*back(c[:, 0], c[:, 1]))).reshape(-1, 2)
     )
     moved = type(geometry)(shapes, index=geometry.index, crs="EPSG:4326", name=geometry.name)
-    if layer.ndim == 1:
-        return moved
-    result: Layer = degrees.set_geometry(moved)
+    result: Layer = moved if layer.ndim == 1 else degrees.set_geometry(moved)
+    result.attrs = {**layer.attrs, CONVERTED: source_datum}
     return result
 
 

@@ -31,7 +31,11 @@ KINDS_OF_DEFECT = (
     Finding("pin-hole", "warning", cure="Narrow holes in one unit; repair_units() fills them."),
     Finding("spike", "warning", cure="Outlines that run out and back; repair_units() cuts them."),
     Finding("hole", "info", cure="Enclosed ground in no unit, wider than gap_width=: it stays as it is."),
-    Finding("several-parts", "info", cure="Units in pieces that do not touch; they stay as they are."),
+    Finding(
+        "several-parts",
+        "info",
+        cure="Units in pieces that do not touch: each is one unit, unless split_multipart= makes more of them.",
+    ),
 )
 """What is told of each kind of defect, in the order they are listed."""
 

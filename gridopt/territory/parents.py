@@ -12,7 +12,7 @@ from gridopt._validate import as_ids, is_null, nearest_names
 from gridopt.errors import Finding, InputError
 from gridopt.territory._layers import POLYGONS, as_layer, check_layer
 from gridopt.territory.crs import to_same_metric
-from gridopt.territory.shift import find_shift
+from gridopt.territory.shift import tell_shift
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -128,8 +128,7 @@ def assign_parents(
     table = _largest_shares(np.asarray(layers["units"].geometry), shapes, names, ids, threshold)
     told += _tell(table, threshold, names)
     if table["is_doubtful"].mean() > SHIFTED:
-        shift = find_shift(layers["units"], layers["parents"])
-        told += [] if shift is None else [shift.finding("units", "parents")]
+        told += tell_shift(layers, "units", "parents")
     return Parents(table, float(threshold), (*said, *told))
 
 

@@ -14,6 +14,7 @@ from gridopt.errors import Finding, InputError, InternalError
 from gridopt.territory._anatomy import SAME, Anatomy, check_width, examine
 from gridopt.territory._faces import LEAST_AREA, Faces, inner_widths
 from gridopt.territory._merge import shared_lengths
+from gridopt.territory._parts import no_parts, split_parts
 from gridopt.territory._spikes import cut_spikes
 from gridopt.territory.defects import list_defects, read_polygons
 
@@ -45,7 +46,7 @@ class Repaired:
     ----------
     units : GeoDataFrame or GeoSeries
         A coverage: no overlap, no narrow gap, borders that match vertex by vertex; in projected metres. Rows and
-        columns as given, without the rows that had no polygon or were duplicates.
+        columns as given, without the rows that had no polygon or were duplicates, in pieces where that was asked for.
     account : DataFrame
         Square metres, step by step, from the area as given to the area after: columns ``step``, ``places``,
         ``area_m2`` (signed). The last row is what the steps leave unexplained: rounding.
@@ -53,6 +54,9 @@ class Repaired:
         One row for each unit whose ground changed: ``before_m2``, ``after_m2``, ``lost_m2``, ``gained_m2``.
     defects : GeoDataFrame
         What was found, as `gridopt.territory.defects.inspect_units` lists it.
+    parts : DataFrame
+        One row for each piece that became a unit of its own, index its id: ``unit`` it comes from, ``area_m2``,
+        ``share`` of the area of that unit. Empty without `split_multipart`.
     findings : tuple of Finding
 
     Examples
@@ -67,6 +71,7 @@ class Repaired:
     account: pd.DataFrame
     changes: pd.DataFrame
     defects: gpd.GeoDataFrame
+    parts: pd.DataFrame
     findings: tuple[Finding, ...]
 
 
@@ -76,6 +81,7 @@ def repair_units(
     gap_width: float = 1.0,
     spike_width: float = 0.1,
     carry: Sequence[str] = (),
+    split_multipart: bool = False,
     crs: Any = None,
 ) -> Repaired:
     """
@@ -90,7 +96,11 @@ def repair_units(
     spike_width : float
         Metres. Spikes up to this width are cut; 0: none.
     carry : sequence of str
-        Columns of numbers, such as workloads, that a dropped duplicate hands on to the unit that stays.
+        Columns of amounts, such as workloads, that a dropped duplicate hands on to the unit that stays, and that pieces
+        share by area.
+    split_multipart : bool
+        Make each piece of a unit in several pieces a unit: ``"B7"`` becomes ``"B7-1"``, ``"B7-2"`` …, the largest first
+        (ids that are integers go on from the largest one). Other columns are copied. False: such units are listed.
     crs : optional
         Projected system in metres to work in; default that of `units`, or the local UTM zone for degrees.
 
@@ -117,6 +127,8 @@ def repair_units(
        one they border longest, unless units that face each other would then no longer meet: there each triangle goes
        to the unit it borders longest. So long gaps are shared out by the units along them.
     6. Crumbs (pieces of a unit no wider than `gap_width` and apart from its largest piece) go to the unit they border.
+    7. With `split_multipart`, each piece that is left becomes a unit. Whole numbers are shared out in whole numbers,
+       the largest remainders up; every sum is kept.
 
     No vertex moves, except that lines gain vertices where others meet them. O(s log s) for s segments.
 
@@ -146,8 +158,12 @@ def repair_units(
     account = _account(rounds, shapes)
     changes = _changes(rounds, shapes, ids)
     found = [f._replace(severity="warning") if f.severity == "error" else f for f in defects.attrs["findings"]]
-    told = (*said, *found, *_tell(changes, shapely.is_empty(shapes), ids, account))
-    return Repaired(_with_shapes(layer, shapes, rounds, carry), account, changes, defects, told)
+    told = [*said, *found, *_tell(changes, shapely.is_empty(shapes), ids, account)]
+    mended, parts = _with_shapes(layer, shapes, rounds, carry), no_parts()
+    if split_multipart:
+        mended, parts, more = split_parts(mended, carry)
+        told += more
+    return Repaired(mended, account, changes, defects, parts, tuple(told))
 
 
 class _Round(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,9 @@ from gridopt.errors import Finding
 from gridopt.territory._anatomy import check_width
 from gridopt.territory._layers import as_layer
 from gridopt.territory.crs import to_same_metric
-from gridopt.territory.datum import is_in_china, wgs84_to_gcj02
+from gridopt.territory.datum import CONVERTED, is_in_china, wgs84_to_gcj02
 
-__all__ = ["Shift", "find_shift"]
+__all__ = ["Shift", "find_shift", "tell_shift"]
 
 WINDOW = 1024
 """Cells of the picture of lines, each way."""
@@ -65,13 +66,19 @@ class Shift:
         """Length of the shift."""
         return float(np.hypot(self.east_m, self.north_m))
 
-    def finding(self, what: str, reference: str) -> Finding:
-        """Say it of two layers by their names."""
+    def finding(self, what: str, reference: str, converted: Collection[str] = ()) -> Finding:
+        """Say it of two layers by their names; `converted` are those that `to_wgs84` has converted."""
         value = f"{self.east_m:+.0f} m east, {self.north_m:+.0f} m north"
         if self.cause == "unknown":
             cure = f"This would lay {what} on {reference}: check the coordinate systems of both."
             return Finding("shifted", "warning", (what, reference), value, None, cure)
-        which = what if self.cause == "gcj02" else reference
+        which, other = (what, reference) if self.cause == "gcj02" else (reference, what)
+        if other in converted:
+            cure = (
+                f"That is GCJ-02, and {other} were converted: either they lay right before (leave source_datum= out), "
+            )
+            cure += f"or {which} come from a web map too."
+            return Finding("shifted-gcj02", "warning", (what, reference), value, None, cure)
         cure = f"That is GCJ-02 against WGS 84 or CGCS2000: {which} come from a web map; convert with source_datum=."
         return Finding("shifted-gcj02", "warning", (what, reference), value, None, cure)
 
@@ -137,6 +144,13 @@ def find_shift(layer: Any, reference: Any, *, reach: float = 1000.0, crs: Any = 
         return None
     north, east = (offset + _centroid(surface, peak)) * cell
     return Shift(float(east), float(north), _cause(middle, float(east), float(north), target), strength)
+
+
+def tell_shift(layers: Mapping[str, Any], what: str, reference: str) -> list[Finding]:
+    """Tell of a shift between two of the layers, if there is one, minding which were converted."""
+    shift = find_shift(layers[what], layers[reference])
+    converted = [name for name in (what, reference) if layers[name].attrs.get(CONVERTED)]
+    return [] if shift is None else [shift.finding(what, reference, converted)]
 
 
 def _points(layer: Any) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gridopt.errors import Finding, GeometryError, InputError, name_ids
 from gridopt.territory._layers import POLYGONS, as_layer, check_layer
+from gridopt.territory._rounding import whole_shares
 from gridopt.territory.crs import to_crs_of, to_metric
 from gridopt.territory.locate import check_ids, check_near, conservation_of, weights_of
 
@@ -143,7 +144,7 @@ def spread(
         given = value.sum()
         whole = value.dtype.kind == "i"
         left = np.append(total, max(0.0, float(given) - float(total.sum())))
-        sums[name] = _whole(left, int(given)) if whole else left
+        sums[name] = whole_shares(left, int(given)) if whole else left
     index = homes.index.rename("unit")
     counts = pd.DataFrame({name: s[:-1] for name, s in sums.items()}, index=index)
     return Spread(counts, conservation_of(sums), tuple(findings))
@@ -324,24 +325,3 @@ def _shares(
         weight = np.where(silent[i], part, weight)
     total = np.bincount(i, weight, minlength=len(area))
     return np.asarray(covered[i] * weight / total[i], dtype=np.float64)
-
-
-def _whole(amounts: NDArray[np.float64], total: int) -> NDArray[np.int64]:
-    """
-    Round to whole numbers that sum to `total`: down, then the largest remainders up, of equals the first.
-
-    Examples
-    --------
-    >>> _whole(np.array([1.5, 1.5, 1.0]), 4).tolist()
-    [2, 1, 1]
-    """
-    near = np.rint(amounts)
-    amounts = np.where(np.abs(amounts - near) < 1e-9 * np.maximum(1, near), near, amounts)
-    floor = np.floor(amounts).astype(np.int64)
-    missing = total - int(floor.sum())
-    order = np.argsort(-(amounts - floor), kind="stable")
-    if missing >= 0:
-        floor[order[:missing]] += 1
-    else:  # sums of floating point ran over the total by a hair
-        floor[order[floor[order] > 0][missing:]] -= 1
-    return floor

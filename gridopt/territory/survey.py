@@ -14,6 +14,7 @@ from gridopt.territory._linework import dangling_ends, join_near_ends
 from gridopt.territory._mesh import Mesh, build_mesh, end_points
 from gridopt.territory._slivers import KINDS, ON_LINE, Segments, find_slivers, trace_pieces
 from gridopt.territory._ways import Ways
+from gridopt.territory.large import tell_large
 
 __all__ = ["survey_ways"]
 
@@ -151,7 +152,11 @@ def _of_faces(mesh: Mesh, ways: Ways, widths: tuple[float, float]) -> list[Findi
     said = ", ".join(f"{n:,} {what}" for n, what in told if n)
     cure = f"{(area < SMALL).mean():.1%} are below {SMALL:g} m2. "
     cure += f"No blocks are {said}: they are merged." if said else "All look like blocks."
-    return [Finding("raw-faces", "info", (), len(mesh.faces), None, cure)]
+    large = [f._replace(ids=()) for f in tell_large(area, range(len(area)))]
+    if large:
+        x, y = shapely.get_coordinates(shapely.point_on_surface(mesh.faces[int(area.argmax())]))[0]
+        large = [large[0]._replace(cure=f"The largest is at ({x:.0f}, {y:.0f}). {large[0].cure}")]
+    return [Finding("raw-faces", "info", (), len(mesh.faces), None, cure), *large]
 
 
 def _ids(index: Any, rows: Array) -> tuple[Any, ...]:

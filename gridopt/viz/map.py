@@ -14,12 +14,12 @@ from gridopt.errors import InputError
 from gridopt.model.plan import Plan
 from gridopt.model.result import Result
 from gridopt.viz.colours import PALETTE, colour_parts
+from gridopt.viz.labels import draw_labels
 from gridopt.viz.loads import MANY_GRIDS, Loads, draw_deviations, draw_table
 from gridopt.viz.page import (
     MARGIN,
     checked_path,
     draw_grids,
-    draw_labels,
     draw_legend,
     line_scale,
     metres_per_unit,

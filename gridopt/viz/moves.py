@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from gridopt.errors import InputError, name_ids
 from gridopt.model.plan import Plan
 from gridopt.viz.colours import PALETTE, colour_parts
+from gridopt.viz.labels import draw_labels
 from gridopt.viz.loads import number
 from gridopt.viz.map import draw_barriers, draw_lines, draw_streets, save_map
 from gridopt.viz.page import (
     MARGIN,
     checked_path,
     draw_grids,
-    draw_labels,
     draw_legend,
     line_scale,
     metres_per_unit,

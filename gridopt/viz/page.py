@@ -1,4 +1,4 @@
-"""The page maps are drawn on: map, legend strip and panel; grids, their labels, scale bar and north arrow."""
+"""The page maps are drawn on: map, legend strip and panel; grids, scale bar and north arrow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt.errors import InputError
+from gridopt.viz.labels import points_per_metre
 from gridopt.viz.loads import MANY_GRIDS, table_height
 from gridopt.viz.style import INK, PAPER, write_text
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = [
     "checked_path",
     "draw_grids",
-    "draw_labels",
     "draw_legend",
     "line_scale",
     "metres_per_unit",
@@ -40,8 +40,6 @@ MARGIN, TITLE, LEGEND = 0.3, 0.85, 0.5
 """Inches around everything, above and below the map."""
 COMFORTABLE_POINTS = 40.0
 """Size of a grid on paper at which lines have their full width; smaller grids get thinner lines."""
-LABEL_POINTS = (4.5, 12.0)
-"""Smaller labels are left out, larger ones do not occur."""
 
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
@@ -102,15 +100,9 @@ def new_page(bounds: NDArray[np.float64], k: int) -> tuple[Figure, Axes, Axes, A
     return figure, axes, legend, panel
 
 
-def _points_per_metre(axes: Axes) -> float:
-    """Points on paper per coordinate unit of the map."""
-    axes.apply_aspect()
-    return float(axes.get_window_extent().width / axes.figure.dpi * 72 / np.diff(axes.get_xlim())[0])
-
-
 def line_scale(axes: Axes, units: GeoDataFrame, k: int) -> float:
     """Share of their full width that lines have: less where grids are small on paper."""
-    size = np.sqrt(units.area.sum() / max(k, 1)) * _points_per_metre(axes)
+    size = np.sqrt(units.area.sum() / max(k, 1)) * points_per_metre(axes)
     return float(np.clip(size / COMFORTABLE_POINTS, 0.25, 1.0))
 
 
@@ -134,34 +126,13 @@ def path_of(shape: Any) -> Any:
     return Outline.make_compound_path(*[Outline(shapely.get_coordinates(r), closed=True) for r in rings])
 
 
-def draw_labels(axes: Axes, grids: NDArray[Any], ids: NDArray[Any]) -> None:
-    """Grid ids at the centre of the largest circle inside each grid, as large as it allows."""
-    import shapely
-    from matplotlib.patheffects import withStroke
-
-    live = np.flatnonzero(shapely.area(grids) > 0)
-    tolerance = np.sqrt(shapely.area(grids[live])) / 50
-    radius = shapely.maximum_inscribed_circle(grids[live], tolerance)
-    points = shapely.length(radius) * _points_per_metre(axes)
-    centre = shapely.get_coordinates(shapely.get_point(radius, 0))
-    n_letters = np.array([len(str(i)) for i in ids[live]])
-    typical = np.median(np.sqrt(shapely.area(grids[live]))) * _points_per_metre(axes) if len(live) else 0.0
-    largest = np.clip(0.25 * typical, LABEL_POINTS[0] + 1, LABEL_POINTS[1])
-    size = np.minimum(2.0 * points / np.hypot(0.68 * n_letters, 1.0), largest)
-    halo = [withStroke(linewidth=2.0, foreground=PAPER, alpha=0.75)]
-    for grid, (x, y), s in zip(live, centre, size):
-        if s >= LABEL_POINTS[0]:
-            text = write_text(axes, x, y, str(ids[grid]), size=float(s), weight="bold", ha="center", va="center")
-            text.set(path_effects=halo, zorder=8)
-
-
 def draw_legend(strip: Axes, axes: Axes, handles: list[tuple[Any, str]], metres: float) -> None:
     """Scale bar at the left, what the lines mean in the middle, north at the right."""
     from matplotlib.legend_handler import HandlerTuple
     from matplotlib.lines import Line2D
 
     width = strip.get_xlim()[1]
-    per_inch = 72 / _points_per_metre(axes) * metres
+    per_inch = 72 / points_per_metre(axes) * metres
     step = round_length(per_inch * 1.6)
     inches = step / per_inch
     for start, colour in ((0.0, INK), (0.5, PAPER)):

@@ -6,13 +6,14 @@ import os
 import textwrap
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridopt.errors import Finding
 from gridopt.viz.colours import PALETTE, colour_parts
+from gridopt.viz.labels import draw_labels
 from gridopt.viz.map import draw_barriers, draw_lines, draw_streets, plan_of, save_map
 from gridopt.viz.page import path_of
 from gridopt.viz.shapes import dissolve, lines_between, touching_pairs
@@ -34,10 +35,13 @@ REASONS: Mapping[str, str] = MappingProxyType(
 """Colour of what was merged, by reason."""
 PANEL, GAP, HEAD, NOTE = 4.2, 0.25, 0.75, 0.42
 """Inches: side of a panel, room between panels, room for the title of the page and of a panel."""
-NEAR = 0.22
-"""Side of the part that is drawn near, as a share of the longer side of the territory, and at least 250 m."""
+NEAR, NEAREST, FARTHEST = 0.22, 250.0, 900.0
+"""Side of the part that is drawn near: a share of the longer side of the territory, between so many metres."""
 SHADES = ("#f4f1ea", "#dbe6d5", "#b4d0b8", "#7fb29a", "#478c80", "#1f5f66")
 LINE, MOST_FINDINGS = 84, 10
+Corner = Literal["lower left", "lower right", "upper left", "upper right"]
+LEGEND_SHARE = (0.3, 0.25)
+"""Width and height of a legend in its panel."""
 
 
 def draw_sheet(
@@ -93,22 +97,23 @@ def draw_sheet(
         barriers = barriers.to_crs(blocks.crs)
     figure, panels = _page(title or f"{len(blocks):,} blocks")
     whole, near = _views(blocks, merged)
-    faces = f"raw streets, and {len(merged):,} pieces of land between them that are no blocks"
+    faces = f"raw streets; {len(merged):,} pieces between them are no blocks"
     for axes, view, text in zip(
         (panels[0], panels[2]), (whole, near), (faces, "from near: what was merged, and the borders left")
     ):
         _note(axes, text)
         _window(axes, view)
-        _draw_merged(axes, merged)
+        _draw_merged(axes, merged, 1.5 if view is whole else 0.0)
         _draw_lines_of(axes, streets, barriers, 0.35 if view is whole else 0.8)
         if view is near:
             draw_lines(axes, blocks.geometry.to_numpy(), INK, 1.6, zorder=6)
-    _legend(panels[0], merged)
+    corner = _free_corner(blocks, whole)
+    _legend(panels[0], merged, corner)
     _note(panels[1], f"{len(blocks):,} blocks over streets")
     _window(panels[1], whole)
     _fill(panels[1], blocks.geometry.to_numpy(), _colours(blocks.geometry.to_numpy()))
     _draw_lines_of(panels[1], streets, barriers, 0.3)
-    draw_lines(panels[1], blocks.geometry.to_numpy(), INK, 0.5, zorder=6)
+    draw_lines(panels[1], blocks.geometry.to_numpy(), INK, 0.5 * _fineness(len(blocks)), zorder=6)
     _note(panels[3], "findings")
     _list(panels[3], blocks.attrs.get("findings", ()) if findings is None else findings)
     _draw_workload(panels[4], whole, blocks, workload)
@@ -156,7 +161,7 @@ def _views(blocks: GeoDataFrame, merged: GeoDataFrame) -> tuple[NDArray[np.float
     side = max(bounds[2] - bounds[0], bounds[3] - bounds[1])
     middle = (bounds[:2] + bounds[2:]) / 2
     whole = np.r_[middle - 0.51 * side, middle + 0.51 * side]
-    part = min(max(NEAR * side, 250.0), side)
+    part = min(max(NEAR * side, NEAREST), FARTHEST, side)
     if len(merged):
         xy = shapely.get_coordinates(shapely.centroid(merged.geometry.to_numpy()))
         cell = np.floor((xy - bounds[:2]) / part).astype(np.int64)
@@ -167,10 +172,40 @@ def _views(blocks: GeoDataFrame, merged: GeoDataFrame) -> tuple[NDArray[np.float
     return whole, np.r_[middle - part / 2, middle + part / 2]
 
 
-def _fill(axes: Axes, shapes: NDArray[Any], colours: Any) -> None:
+def _free_corner(blocks: GeoDataFrame, view: NDArray[np.float64]) -> Corner:
+    """The corner of a view where a legend covers the fewest blocks; of equals the first."""
+    import shapely
+
+    west, south, east, north = view
+    width, height = LEGEND_SHARE[0] * (east - west), LEGEND_SHARE[1] * (north - south)
+    tree = shapely.STRtree(blocks.geometry.to_numpy())
+    corners: dict[Corner, tuple[float, float]] = {
+        "lower left": (west, south),
+        "lower right": (east - width, south),
+        "upper left": (west, north - height),
+        "upper right": (east - width, north - height),
+    }
+    covered = {
+        corner: len(tree.query(shapely.box(x, y, x + width, y + height), predicate="intersects"))
+        for corner, (x, y) in corners.items()
+    }
+    return min(covered, key=lambda corner: covered[corner])
+
+
+def _fineness(n: int) -> float:
+    """Line widths beside those for 800 shapes: of many small ones the lines must not be all there is to see."""
+    return min(1.0, float(np.sqrt(800 / max(n, 1))))
+
+
+def _fill(axes: Axes, shapes: NDArray[Any], colours: Any, rim: float = 0.0) -> None:
+    """Fill shapes; with a rim of so many points in their colour, even specks are seen."""
     from matplotlib.collections import PathCollection
 
-    drawn = PathCollection([path_of(s) for s in shapes], facecolors=list(colours), edgecolors="none", zorder=1)
+    edges = list(colours) if rim else "none"
+    drawn = PathCollection([path_of(s) for s in shapes], facecolors=list(colours), edgecolors=edges, zorder=1)
+    drawn.set_linewidth(rim)
+    if rim:
+        drawn.set_zorder(5)
     axes.add_collection(drawn, autolim=False)
 
 
@@ -179,9 +214,9 @@ def _colours(shapes: NDArray[Any]) -> NDArray[Any]:
     return np.array(PALETTE, dtype=object)[colour_parts(len(shapes), pairs)]
 
 
-def _draw_merged(axes: Axes, merged: GeoDataFrame) -> None:
+def _draw_merged(axes: Axes, merged: GeoDataFrame, rim: float) -> None:
     if len(merged):
-        _fill(axes, merged.geometry.to_numpy(), [REASONS.get(r, MUTED) for r in merged["reason"]])
+        _fill(axes, merged.geometry.to_numpy(), [REASONS.get(r, MUTED) for r in merged["reason"]], rim)
 
 
 def _draw_lines_of(axes: Axes, streets: GeoDataFrame, barriers: Any, scale: float) -> None:
@@ -190,13 +225,13 @@ def _draw_lines_of(axes: Axes, streets: GeoDataFrame, barriers: Any, scale: floa
     draw_streets(axes, streets, None, scale)
 
 
-def _legend(axes: Axes, merged: GeoDataFrame) -> None:
+def _legend(axes: Axes, merged: GeoDataFrame, corner: Corner) -> None:
     from matplotlib.patches import Patch
 
     counts = merged["reason"].value_counts() if len(merged) else {}
     handles = [Patch(color=c, label=f"{name} {counts[name]:,}") for name, c in REASONS.items() if name in counts]
     if handles:
-        axes.legend(handles=handles, loc="lower left", fontsize=7, frameon=True, framealpha=0.9)
+        axes.legend(handles=handles, loc=corner, fontsize=7, frameon=True, framealpha=0.9)
 
 
 def _list(axes: Axes, findings: Sequence[Finding]) -> None:
@@ -205,8 +240,8 @@ def _list(axes: Axes, findings: Sequence[Finding]) -> None:
     axes.set_ylim(0, 1)
     y = 0.97
     for code, _, _, value, _, cure in findings[:MOST_FINDINGS]:
-        seen = "" if value is None else f"{value:,}"
-        write_text(axes, 0.0, y, f"{seen} {code}".strip(), size=8.5, weight="bold")
+        seen = code if value is None else f"{code}: {value}" if isinstance(value, str) else f"{value:,} {code}"
+        write_text(axes, 0.0, y, seen, size=8.5, weight="bold")
         told = textwrap.wrap(cure, LINE, max_lines=2, placeholder=" …")
         for i, line in enumerate(told):
             write_text(axes, 0.0, y - 0.030 - 0.026 * i, line, size=7, colour=MUTED)
@@ -221,7 +256,21 @@ def _draw_workload(axes: Axes, view: NDArray[np.float64], blocks: GeoDataFrame, 
     ranks = values.fillna(0).rank(method="average").to_numpy()
     shade = np.minimum((ranks / (len(ranks) + 1) * len(SHADES)).astype(np.int64), len(SHADES) - 1)
     _fill(axes, blocks.geometry.to_numpy(), np.array(SHADES, dtype=object)[shade])
-    draw_lines(axes, blocks.geometry.to_numpy(), "#ffffff", 0.35, zorder=2)
+    draw_lines(axes, blocks.geometry.to_numpy(), "#ffffff", 0.35 * _fineness(len(blocks)), zorder=2)
+    _shades_legend(axes, values.fillna(0).to_numpy(), shade, _free_corner(blocks, view))
+
+
+def _shades_legend(axes: Axes, values: NDArray[Any], shade: NDArray[np.int64], corner: Corner) -> None:
+    """Least and largest value of each class that occurs."""
+    from matplotlib.patches import Patch
+
+    handles = []
+    for k in np.unique(shade).tolist():
+        low, high = (
+            f"{v:,.3g}" if v < 1000 else f"{v:,.0f}" for v in (values[shade == k].min(), values[shade == k].max())
+        )
+        handles.append(Patch(facecolor=SHADES[k], edgecolor=MUTED, linewidth=0.3, label=f"{low} to {high}"))
+    axes.legend(handles=handles, loc=corner, fontsize=7, frameon=True, framealpha=0.9)
 
 
 def _draw_plan(axes: Axes, view: NDArray[np.float64], blocks: GeoDataFrame, streets: GeoDataFrame, plan: Plan) -> None:
@@ -236,3 +285,4 @@ def _draw_plan(axes: Axes, view: NDArray[np.float64], blocks: GeoDataFrame, stre
     _draw_lines_of(axes, streets, None, 0.3)
     outline = dissolve(grids, np.zeros(n, dtype=np.int64), 1)
     draw_lines(axes, np.concatenate([borders, outline]), INK, 1.4, zorder=6)
+    draw_labels(axes, grids, plan.grid_ids)

@@ -50,6 +50,29 @@ def test_repair_makes_units_fit_and_says_what_moved(run: Run) -> None:
     assert run("verify", "plan.gpkg").code == 0
 
 
+def test_units_in_pieces_become_units_when_asked(run: Run) -> None:
+    """One unit on both sides of another: listed by default, two units with `--split-multipart`, persons shared out."""
+    town = gpd.read_file("town.gpkg")
+    town = town.dissolve(by=town["code"].replace("003", "001"), aggfunc={"persons": "sum"}).reset_index()
+    persons = int(town["persons"].sum())
+    town.to_file("pieces.gpkg", layer="units")
+    ended = run("repair", "pieces.gpkg", "--id", "code", "--out", "whole.gpkg")
+    assert "several-parts: '001' (value 1)" in ended.out
+    assert "unless --split-multipart makes more of them" in ended.out
+    assert "parts" not in gpd.list_layers("whole.gpkg")["name"].tolist()
+    ended = run(
+        "repair", "pieces.gpkg", "--id", "code", "--workload", "persons", "--split-multipart", "--out", "u.gpkg"
+    )
+    assert ended.code == 0, ended.err
+    assert "parts       2 pieces, each a unit now, of 1 units in pieces" in ended.out
+    units = gpd.read_file("u.gpkg", layer="units").set_index("unit")
+    assert len(units) == 16
+    assert units.index[:3].tolist() == ["001-1", "001-2", "002"]
+    assert units["persons"].sum() == persons
+    parts = gpd.read_file("u.gpkg", layer="parts")
+    assert parts[["part", "unit", "share"]].values.tolist() == [["001-1", "001", 0.5], ["001-2", "001", 0.5]]
+
+
 def test_check_lists_every_defect_with_its_place(run: Run) -> None:
     """The table names kind, units, square metres, metres and degrees; a layer that fits has none."""
     dirty_town().to_file("dirty.gpkg", layer="units")
@@ -205,6 +228,40 @@ def test_web_map_streets_are_recognised_and_converted(run: Run) -> None:
     assert ended.code == 0, ended.err
     assert "shifted" not in ended.out
     assert "LAYER=DATUM" in run(*asked, "--source-datum", "gcj02").err
+
+
+def test_what_was_converted_is_not_converted_again(run: Run) -> None:
+    """Units of a web map: a plan of them lies in WGS 84, and so do blocks cut from a converted boundary."""
+    import numpy as np
+
+    from gridopt.territory.datum import wgs84_to_gcj02
+
+    town = squares(4, 4).assign(geometry=lambda t: t.translate(400_000, 3_500_000)).to_crs(4326)
+    moved = shapely.transform(town.geometry.to_numpy(), lambda c: np.column_stack(wgs84_to_gcj02(*c.T)))
+    web = town.set_geometry(gpd.GeoSeries(moved, crs=4326))
+    web.to_file("web.gpkg", layer="units")
+    asked = ("--workload", "persons", "--grids", 4, "--tolerance", "0.2", *BRIEF, "--source-datum", "units=gcj02")
+    ended = run("solve", "web.gpkg", "--id", "code", *asked, "--out", "plan.gpkg")
+    assert ended.code == 0, ended.err
+    assert "datum-converted: 'units' (value gcj02)" in ended.out
+    plan = gpd.read_file("plan.gpkg", layer="units").to_crs(4326)
+    assert plan.geometry.iloc[0].centroid.distance(town.geometry.iloc[0].centroid) < 1e-6
+    ended = run("solve", "plan.gpkg:units", *asked, "--out", "twice.gpkg")
+    assert (ended.code, Path("twice.gpkg").exists()) == (2, False)
+    assert "was made from units that were converted to WGS 84" in ended.err
+    assert run("rebalance", "plan.gpkg", *BRIEF, "--out", "next.gpkg").code == 0
+    after = gpd.read_file("next.gpkg", layer="units")
+    assert after.total_bounds.tolist() == gpd.read_file("plan.gpkg", layer="units").total_bounds.tolist()
+    again = run("rebalance", "plan.gpkg", "--units", "web.gpkg", *BRIEF, "--out", "next2.gpkg")
+    assert again.code == 0, again.err
+    web.dissolve().to_file("boundary.gpkg")
+    line = gpd.GeoDataFrame(geometry=web.boundary.iloc[[5]].to_list(), crs=4326)
+    line.to_file("streets.gpkg")
+    datums = ("--source-datum", "boundary=gcj02", "--source-datum", "streets=gcj02")
+    ended = run("blocks", "--boundary", "boundary.gpkg", "--streets", "streets.gpkg", *datums, "--out", "blocks.gpkg")
+    assert ended.code == 0, ended.err
+    ended = run("check", "blocks.gpkg:units", "--source-datum", "units=gcj02")
+    assert "was made from boundary that were converted" in ended.err
 
 
 def test_degrees_that_are_labelled_as_metres_are_one_clear_error(run: Run) -> None:

@@ -187,9 +187,9 @@ def test_the_layer_offered_is_the_nearest(run: Run) -> None:
 
 def test_arguments_without_a_flag_are_marked() -> None:
     """What can only be set in Python says so; what has a flag names it."""
-    told = in_flags('Give classes=, n_per_parent={"a": 2, "b": 3}, min_border=5 or min_area=.')
+    told = in_flags('Give factors=, n_per_parent={"a": 2, "b": 3}, min_border=5 or min_area=.')
     wanted = (
-        'Give classes= (in Python), n_per_parent={"a": 2, "b": 3} (in Python), min_border=5 (in Python) or --min-area.'
+        'Give factors= (in Python), n_per_parent={"a": 2, "b": 3} (in Python), min_border=5 (in Python) or --min-area.'
     )
     assert told == wanted
 

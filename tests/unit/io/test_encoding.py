@@ -97,3 +97,48 @@ def test_a_guess_takes_all_texts_into_account() -> None:
     assert guess([]) == "utf-8"
     assert guess([n.encode("gbk") for n in NAMES] + ["Café".encode("gb18030")]) == "gb18030"
     assert guess(["Москва".encode("cp1251")]) in ("cp1252", "gb18030")  # undecidable: said to be a guess
+
+
+@pytest.mark.parametrize(
+    ("encoding", "says"), [("utf-8", None), ("gbk", "GB18030"), ("gb18030", "GB18030"), ("big5", "CP950")]
+)
+def test_csv_is_utf_8_or_chinese_and_it_is_said_which(tmp_path: Path, encoding: str, says: str | None) -> None:
+    names = ["大安區", "中正區", "信義區"] if encoding == "big5" else NAMES
+    path = tmp_path / "表.csv"
+    path.write_bytes(
+        "\n".join(
+            ["编号,名称" if says != "CP950" else "編號,名稱", *(f"00{i},{n}" for i, n in enumerate(names))]
+        ).encode(encoding)
+    )
+    table = read_table(path)
+    assert table.iloc[:, 1].tolist() == names
+    assert table.iloc[0, 0] == "000"
+    findings = table.attrs["findings"]
+    assert [(f.code, f.severity, f.value) for f in findings] == (
+        [("encoding-guessed", "warning", says)] if says else []
+    )
+    stated = read_table(path, encoding=encoding)
+    assert stated.equals(table)
+    assert stated.attrs["findings"] == ()
+
+
+def test_csv_in_an_encoding_that_was_asked_for(tmp_path: Path) -> None:
+    """Western encodings fit any bytes, so they are not guessed; a wrong one, or one nobody knows, is refused."""
+    path = tmp_path / "t.csv"
+    path.write_bytes("straße,n\nGråvägen,1\n".encode("cp1252"))
+    assert read_table(path, encoding="cp1252")["straße"].tolist() == ["Gråvägen"]
+    with pytest.raises(InputError, match=r"not UTF-8 text \(byte 0xdf at position 4\)"):
+        read_table(path)
+    with pytest.raises(InputError, match=r"not ASCII text"):
+        read_table(path, encoding="ascii")
+    with pytest.raises(InputError, match=r"encoding='klingon' is no encoding"):
+        read_table(path, encoding="klingon")
+
+
+def test_a_damaged_byte_in_utf_8_is_no_other_encoding(tmp_path: Path) -> None:
+    """One wrong byte among Chinese in UTF-8 must not turn all of it into other characters."""
+    raw = bytearray("\n".join(["name", *NAMES]).encode())
+    raw[7] = 0xFF
+    (tmp_path / "t.csv").write_bytes(bytes(raw))
+    with pytest.raises(InputError, match="not UTF-8 text"):
+        read_table(tmp_path / "t.csv")

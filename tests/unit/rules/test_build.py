@@ -236,6 +236,21 @@ def test_compounds_of_a_table_skip_every_kind_of_null():
     assert problem.together.tolist() == [0, 0, -1, -1, -1, -1]
 
 
+@pytest.mark.parametrize("table", [pd.Series(list("PPPQQQRR")), pd.DataFrame({"w": [1] * 8})])
+def test_a_table_of_more_than_the_units_names_the_way_to_cut_it(table):
+    """Parents or counts of a whole city, units of one district: one word away, and the word is said."""
+    table.index = [*range(6), 90, 91]
+    given = {"parent": table, "workload": ONES} if table.ndim == 1 else {"workload": table}
+    says = (
+        r"2 ids in (parent|workload) are not units \(first: 90, 91\); all 6 units have a row.*\.reindex\(graph\.ids\)"
+    )
+    with pytest.raises(go.InputError, match=says) as caught:
+        go.build_problem(path(6), n_grids=2, **given)
+    assert caught.value.findings[0].ids == (90, 91)
+    cut = {name: v if name == "workload" and v is ONES else v.reindex(path(6).ids) for name, v in given.items()}
+    assert go.build_problem(path(6), n_grids=2, **cut).n_grids == 2
+
+
 @pytest.mark.parametrize(
     ("parent", "found"),
     [

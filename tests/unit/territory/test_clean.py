@@ -160,6 +160,35 @@ def test_streets_in_a_compound_do_not_cut_but_an_arterial_does():
     assert told["compound-crossed"] == told["compound-divided"] == ("works",)
 
 
+def test_a_compound_stays_whole_where_streets_have_no_class():
+    """Of streets that are all alike none is of the highest class: the outline decides."""
+    gate = area(box(210, 110, 390, 390), index=["garden"])
+    cross = lines(upright(300), across(250), highway=["residential", "residential"])
+    for streets in (cross, cross.drop(columns="highway")):
+        blocks = build_blocks(area(SQUARE), streets, compounds=gate)
+        assert codes(blocks).count("compounds-kept") == 1
+        assert not {"compound-crossed", "compound-divided"} & set(codes(blocks))
+        assert shapely.within(gate.geometry.iloc[0], blocks.geometry.to_numpy()).sum() == 1
+
+
+def test_no_gap_is_closed_through_a_compound():
+    """A street cuts the corner of a compound: what is left of it ends at both sides, 4 m apart, and stays so."""
+    garden = area(box(198, 300, 202, 500).buffer(5, join_style="mitre"), index=["alley"])
+    blocks = build_blocks(area(SQUARE), lines(across(350), upright(100)), compounds=garden)
+    assert_seamless(blocks)
+    inner = box(198, 300, 202, 400)
+    shares = shapely.area(shapely.intersection(blocks.geometry.to_numpy(), inner))
+    assert shares.max() == inner.area
+    assert "compound-divided" not in codes(blocks)
+
+
+def test_a_neck_divides_a_compound_and_it_is_told():
+    """Two halls joined by a passage of 6 m, over which a street runs: 5 m inside the outline there is nothing."""
+    halls = shapely.union_all([box(50, 100, 150, 200), box(150, 147, 250, 153), box(250, 100, 350, 200)])
+    blocks = build_blocks(area(SQUARE), lines(upright(200)), compounds=area(halls, index=["works"]))
+    assert {f.code: f.ids for f in blocks.attrs["findings"]}["compound-divided"] == ("works",)
+
+
 def test_gap_in_a_street_is_closed_and_dead_ends_stay_open():
     halves = [across(200, -10, 196), across(200, 200, 410)]
     blocks = build_blocks(area(SQUARE), lines(*halves))

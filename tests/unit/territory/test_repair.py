@@ -2,6 +2,7 @@
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -168,6 +169,78 @@ def test_duplicates_hand_their_numbers_on():
     assert tiles["homes"].tolist() == [3, 4, 5]
     with pytest.raises(InputError, match=r"no column 'home'.*homes"):
         repair_units(tiles, carry=["home"])
+
+
+def in_pieces(**columns):
+    """A, in pieces of 100, 300 and 200 m2; B, between them; C, in pieces of 50 and 50 m2. Ids A-2 and C-1 are taken."""
+    a = shapely.MultiPolygon([shapely.box(x, 0, x + w, 10) for x, w in ((0, 10), (20, 30), (60, 20))])
+    c = shapely.MultiPolygon([shapely.box(x, 0, x + 5, 10) for x in (90, 105)])
+    shapes = [a, shapely.box(10, 0, 20, 10), c, shapely.box(50, 0, 60, 10), shapely.box(95, 0, 105, 10)]
+    return gpd.GeoDataFrame(columns, geometry=shapes, index=["A", "A-2", "C", "B", "C-1"], crs=CRS)
+
+
+def test_units_in_pieces_are_listed_and_split_on_request_only():
+    given = in_pieces(homes=[7, 1, 3, 2, 4])
+    stays = repair_units(given)
+    assert stays.units.index.tolist() == given.index.tolist()
+    assert [f.ids for f in stays.findings if f.code == "several-parts"] == [("A", "C")]
+    assert len(stays.parts) == 0
+    done = repair_units(given, split_multipart=True, carry=["homes"])
+    assert done.units.index.tolist() == ["A-1", "A-3", "A-4", "A-2", "C-2", "C-3", "B", "C-1"]
+    assert set(done.units.geom_type) == {"Polygon"}
+    assert done.units.area.round(6).tolist() == [300, 200, 100, 100, 50, 50, 100, 100]
+    assert done.units["homes"].tolist() == [4, 2, 1, 1, 2, 1, 2, 4]  # 3.5, 2.33, 1.17: the largest remainder up
+    assert done.parts["unit"].to_dict() == {"A-1": "A", "A-3": "A", "A-4": "A", "C-2": "C", "C-3": "C"}
+    assert done.parts["share"].groupby(done.parts["unit"]).sum().round(12).to_dict() == {"A": 1, "C": 1}
+    told = {f.code: f for f in done.findings}
+    assert told["split-into-parts"].ids == ("A", "C")
+    assert told["split-into-parts"].value == "2 in 5 parts"
+    assert "amount-in-each-part" not in told
+    assert step(done, "after") == step(stays, "after") == 1000
+
+
+def test_numbers_that_are_not_shared_out_are_named():
+    done = repair_units(in_pieces(homes=[7, 1, 3, 2, 4], name=list("abcde")), split_multipart=True)
+    assert done.units["homes"].iloc[:3].tolist() == [7, 7, 7]
+    assert done.units["name"].iloc[:3].tolist() == ["a", "a", "a"]
+    told = [f for f in done.findings if f.code == "amount-in-each-part"]
+    assert [f.ids for f in told] == [("A", "C")]
+    assert "homes" in told[0].cure
+    assert "carry=" in told[0].cure
+
+
+def test_ids_that_are_integers_go_on_from_the_largest():
+    given = in_pieces().set_index(pd.Index([5, 900, 7, 8, 9], name="block"))
+    done = repair_units(given, split_multipart=True)
+    assert done.units.index.tolist() == [901, 902, 903, 900, 904, 905, 8, 9]
+    assert done.units.index.name == "block"
+    alone = repair_units(given.geometry, split_multipart=True)
+    assert alone.units.index.tolist() == done.units.index.tolist()
+    assert alone.parts["unit"].tolist() == [5, 5, 5, 7, 7]
+
+
+@given(
+    st.lists(st.integers(1, 40), min_size=2, max_size=6),
+    st.one_of(st.integers(0, 2**62), st.floats(0, 1e12), st.none()),
+)
+@settings(max_examples=60)
+def test_pieces_share_every_amount_and_keep_its_sum(widths, amount):
+    """Law: pieces sum to the whole, exactly for whole numbers; none is off by 1 or more; what is missing stays so."""
+    x = np.cumsum([0, *[w + 50 for w in widths[:-1]]])
+    unit = shapely.MultiPolygon([shapely.box(a, 0, a + w, 10) for a, w in zip(x.tolist(), widths)])
+    table = layer([unit, shapely.box(-100, 0, -50, 10)])
+    table["load"] = pd.array([amount, 1], dtype="Float64" if isinstance(amount, float) else "Int64")
+    done = repair_units(table, split_multipart=True, carry=["load"])
+    shared = done.units["load"].iloc[: len(widths)]
+    if amount is None:
+        assert shared.isna().all()
+    elif isinstance(amount, int):
+        assert sum(shared.tolist()) == amount
+    else:
+        assert shared.sum() == pytest.approx(amount, rel=1e-12)
+    if amount is not None and amount < 2**50:
+        fair = amount * np.sort(widths)[::-1] / sum(widths)
+        assert np.abs(shared.to_numpy(dtype=float) - fair).max() <= 1 + 1e-6
 
 
 def test_what_no_repair_can_help_is_refused():

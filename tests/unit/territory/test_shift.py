@@ -52,6 +52,28 @@ def test_web_map_coordinates_are_named_and_conversion_mends_them(city):
     assert other_way.cause == "gcj02-reference"
 
 
+def test_a_layer_converted_by_mistake_is_named(city):
+    """Streets in WGS 84, converted all the same, lie off the other way: the cure names both ways out."""
+    twice = to_wgs84(city.streets, "gcj02")
+    said = {f.code: f for f in go.build_graph(city.units, streets=twice).findings}
+    assert "streets were converted: either they lay right before" in said["shifted-gcj02"].cure
+    said = {f.code: f for f in go.build_graph(to_wgs84(city.units, "gcj02"), streets=city.streets).findings}
+    assert "units were converted: either they lay right before" in said["shifted-gcj02"].cure
+    said = {f.code: f for f in go.assign_parents(city.units, to_wgs84(city.units, "gcj02")).findings}
+    assert "parents were converted: either they lay right before" in said["shifted-gcj02"].cure
+    web = in_gcj02(city.units)
+    said = {f.code: f for f in go.build_graph(web, streets=to_wgs84(in_gcj02(city.streets), "gcj02")).findings}
+    assert "or units come from a web map too" in said["shifted-gcj02"].cure
+
+
+@pytest.mark.parametrize("of", [lambda layer: layer, lambda layer: layer.geometry, lambda layer: layer.to_crs(3857)])
+def test_nothing_is_converted_twice(city, of):
+    once = to_wgs84(in_gcj02(city.streets), "gcj02")
+    assert once.attrs["source_datum"] == "gcj02"
+    with pytest.raises(go.InputError, match=r"converted from gcj02 before.*Convert each layer once"):
+        to_wgs84(of(once), "bd09")
+
+
 def test_build_graph_says_why_no_street_runs_along_a_border(city):
     graph = go.build_graph(city.units, streets=in_gcj02(city.streets))
     said = {f.code: f for f in graph.findings}

@@ -64,6 +64,31 @@ def test_every_grid_is_named_and_neighbours_differ(town: Town) -> None:
     assert all(a != b for a, b in itertools.pairwise(colours))
 
 
+def test_a_grid_too_small_for_its_name_has_it_beside_with_a_line() -> None:
+    """A hut in a district: its name stands beside it, apart from all others, and a line leads to the hut."""
+    hut = shapely.box(150, 148, 152, 150)
+    rest = shapely.box(0, 0, 400, 400) - hut
+    parts = [hut, *(rest.intersection(shapely.box(x, y, x + 200, y + 200)) for x in (0, 200) for y in (0, 200))]
+    shapes = parts[:4]
+    graph = go.Graph.from_edges(4, [(0, 1), (1, 2), (1, 3)], ids=list("abcd"))
+    units = gpd.GeoDataFrame(index=list("abcd"), geometry=shapes, crs=32650)
+    plan = go.Plan(go.build_problem(graph, workload=[1, 1, 1, 1], n_grids=4), np.arange(4))
+    axes = map_axes(draw_map(plan, units))
+    at = {t.get_text(): shapely.Point(t.get_position()) for t in axes.texts}
+    assert set(at) == set(plan.grid_ids)
+    assert not hut.contains(at["G001"])
+    assert all(shapes[k].contains(at[f"G00{k + 1}"]) for k in (1, 2, 3))
+    leaders = [shapely.LineString(line.get_xydata()) for line in axes.lines]
+    assert len(leaders) == 1
+    assert hut.contains(shapely.Point(leaders[0].coords[0]))
+    assert shapely.Point(leaders[0].coords[1]).equals(at["G001"])
+    figure = axes.figure
+    figure.draw_without_rendering()
+    boxes = [shapely.box(*t.get_window_extent().extents) for t in axes.texts]
+    assert not any(a.intersects(b) for a, b in itertools.combinations(boxes, 2))
+    assert all(shapely.box(*axes.get_window_extent().extents).contains(b) for b in boxes)
+
+
 def test_labels_lie_inside_their_grids(town: Town) -> None:
     """A grid shaped like a U has its centre outside itself; its label has not."""
     plan, units = town(3, 3)
