@@ -19,6 +19,7 @@ from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.refine.focus import Focus
 from gridopt.solvers.refine.multilevel import Multilevel
 from gridopt.solvers.refine.recombination import Recombination
+from gridopt.solvers.refine.redivision import Redivision
 from gridopt.solvers.refine.restarts import STEPS_PER_SECOND, Restarts
 from gridopt.solvers.table import Table
 
@@ -58,6 +59,8 @@ class Effort:
         Pieces of at most so many nodes are annealed from several constructions.
     mended_whole : int
         Pieces of at most so many nodes are annealed anew where limits stay broken; larger ones only around the breaks.
+    redivision : Redivision
+        The last search.
     """
 
     annealing: Annealing = Annealing()  # noqa: RUF009
@@ -69,6 +72,7 @@ class Effort:
     mending_share: float = 0.6
     small: int = 400
     mended_whole: int = 5000
+    redivision: Redivision = Redivision()  # noqa: RUF009
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +140,8 @@ def _search(
 ) -> Outcome:
     """Search a piece without pendants."""
     stall = effort.steps_per_node * piece.n_nodes
-    clock = Budget(budget.seconds, budget.steps, stall).start()
+    whole = Budget(budget.seconds, budget.steps, stall)
+    clock = effort.redivision.leave(whole, piece).start()
     labels = None if start is None else Mending(start)(piece, seed)
     warm = labels is not None
     if labels is None:
@@ -161,6 +166,7 @@ def _search(
 
     if piece.n_nodes <= effort.small:
         Restarts()(piece, table, clock, seed, best, warm, stop)
+        _redivide(table, clock, budget, seed, best, effort, stop, pool)
         return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
     if warm:
         annealing = replace(annealing, hot=annealing.cold * 1.5)
@@ -180,7 +186,24 @@ def _search(
         mend = best.violation > 0 and piece.n_nodes <= effort.mended_whole
         annealing = _next(effort.annealing, mend, cycle)
         cycle += 1
+    _redivide(table, clock, budget, seed, best, effort, stop, pool)
     return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
+
+
+def _redivide(
+    table: Table,
+    clock: Clock,
+    budget: Budget,
+    seed: int,
+    best: Best,
+    effort: Effort,
+    stop: Callable[[], bool],
+    pool: Executor | None,
+) -> None:
+    """Divide pairs and triples of parts anew, with what was left for it of the budget."""
+    clock.budget = Budget(budget.seconds, budget.steps)
+    table.put(best.labels)
+    effort.redivision(table, clock, seed, best, stop, pool)
 
 
 def _several_starts(

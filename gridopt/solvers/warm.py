@@ -51,6 +51,7 @@ def compile() -> float:
                 )
             solve_piece(_tiny(False), Budget(steps=50), seed=0, effort=Effort(small=0))  # the way large pieces go
             Coarsening()(_tiny(False), 0)
+            _redivide()
             bounds.warm()
             _list_sets()
         _done.append(time.perf_counter() - began)
@@ -80,6 +81,17 @@ def _tiny(fixed: bool):
         imbalance_weight=int(fixed),
         xy=np.empty((0, 2), dtype=np.int64),
     )
+
+
+def _redivide() -> None:
+    """Load the kernels that divide parts anew."""
+    from gridopt.solvers.budget import Budget
+    from gridopt.solvers.refine.annealing import Best
+    from gridopt.solvers.refine.redivision import Redivision
+    from gridopt.solvers.table import Table
+
+    table = Table(_tiny(False), np.array([0, 0, 1, 1], dtype=np.int32))
+    Redivision()(table, Budget().start(), 0, Best(np.array(table.board.labels), *table.price()))
 
 
 def _list_sets() -> None:

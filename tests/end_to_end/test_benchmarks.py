@@ -124,6 +124,16 @@ def test_communities_run_in_their_tiny_mode() -> None:
     assert (float(many["ratio"]), many["open"]) == (1.0, "0")
 
 
+def test_redivision_runs_in_its_tiny_mode() -> None:
+    """Exact ways agree on pairs, and no way makes a set worse."""
+    rows = list(csv.DictReader(run_module("benchmarks.redivision", "--tiny").splitlines()))
+    assert [row["parts"] for row in rows] == ["2"] * 5 + ["3"] * 5
+    assert all(float(row["gain_percent"]) >= 0 for row in rows)
+    exact, model = rows[1], rows[2]
+    assert exact["proved"] == exact["sets"] == "3"
+    assert float(model["gain_percent"]) <= float(exact["gain_percent"])
+
+
 # ---- figures ----------------------------------------------------------------------------------------------------
 
 

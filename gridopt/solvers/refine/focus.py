@@ -15,7 +15,7 @@ from gridopt.solvers.budget import Clock
 from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.table import Table
 
-__all__ = ["Focus"]
+__all__ = ["Focus", "broken_parts"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Focus:
         violation, cost = table.price()
         scale = table.scale()
         while not clock.expired() and failures < self.tries:
-            bad = _broken_parts(table)
+            bad = broken_parts(table)
             if not len(bad):
                 return
             sets = _neighbourhoods(table, np.roll(bad, -attempt), min(k, int(wanted)))
@@ -123,7 +123,7 @@ class Focus:
         return violation, cost
 
 
-def _broken_parts(table: Table) -> NDArray[np.int64]:
+def broken_parts(table: Table) -> NDArray[np.int64]:
     """Parts outside their limits, or holding nodes that should be apart; ascending."""
     loads, limits, labels = table.board.loads, table.limits, table.board.labels
     bad = np.asarray(((loads > limits.hi) | (loads < limits.lo)).any(axis=1))

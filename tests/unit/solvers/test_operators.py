@@ -16,6 +16,7 @@ from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.refine.focus import Focus
 from gridopt.solvers.refine.multilevel import Multilevel
 from gridopt.solvers.refine.recombination import Recombination
+from gridopt.solvers.refine.redivision import Redivision
 from gridopt.solvers.refine.restarts import Restarts
 from gridopt.solvers.table import Table
 from tests import naive
@@ -96,6 +97,10 @@ def focus(piece, seed):
     return refined(piece, seed, lambda table, clock, best: Focus()(table, clock, seed, best))
 
 
+def redivision(piece, seed):
+    return refined(piece, seed, lambda table, clock, best: Redivision()(table, clock, seed, best))
+
+
 def restarts(piece, seed):
     search = Restarts(steps_per_node=50)
     return refined(piece, seed, lambda table, clock, best: search(piece, table, clock, seed, best))
@@ -113,6 +118,7 @@ OPERATORS = {
     "annealing": annealing,
     **{f"chains of {longest}": chains(longest) for longest in (1, 2, 3, 4)},
     "focus": focus,
+    "redivision": redivision,
     "restarts": restarts,
     "multilevel": multilevel,
 }
@@ -157,7 +163,9 @@ PRICES = ["unit_cost", "home", "imbalance", "inertia"]
 
 
 def _knows(name, case):
-    """Menders know limits alone, and one that divides parts anew knows loads alone."""
+    """Menders know limits alone, one that divides parts anew knows loads alone, and one leaves inertia to others."""
+    if name == "redivision":
+        return case != "inertia"
     return not ((name in MENDERS and case in PRICES) or (name == "recombination" and case == "apart"))
 
 
