@@ -29,15 +29,28 @@ import gridopt as go
 from benchmarks._setting import ROOT, point_kernel_cache, setting
 from benchmarks.quality.case import Case
 from gridopt.planning import rebalance
+from gridopt.planning.force import read_force
+from gridopt.planning.touched import least_touched
 from gridopt.rules.constraints import total_violation
 from gridopt.rules.objective import cost as cost_of
 
 COLUMNS = (
     *("case", "method", "units", "grids", "status", "grids_outside", "violation", "pieces_over", "moved_workload"),
-    *("moved_units", "bound", "ratio", "cost_ratio", "grids_untouched", "steps_away", "in_steps", "wall_s", "cpu_s"),
+    *(
+        "moved_units",
+        "bound",
+        "ratio",
+        "cost_ratio",
+        "grids_untouched",
+        "most_untouched",
+        "steps_away",
+        "in_steps",
+        "wall_s",
+        "cpu_s",
+    ),
     *("machine", "processors", "system", "python", "numpy", "numba", "commit", "date"),
 )
-SHOWN = COLUMNS[:18]
+SHOWN = COLUMNS[:19]
 PEERS = ("metis", "kahip-eco")
 STEPS_PER_UNIT = 1_000
 """Budget of the plans in force and of solving afresh."""
@@ -193,6 +206,7 @@ def rows_of(change: Change, seed: int, seconds: float | None) -> Iterator[dict[s
     """One row for each method."""
     before = plan_of(change.before, seed)
     old = go.Plan(change.before, before)
+    least = least_touched(change.after, read_force(change.after, old))
     for method, options in (("gridopt", {}), ("gridopt, least", {"margin": 0.0}), ("gridopt, 2 s", {"seconds": 2.0})):
         wall, cpu = time.perf_counter(), time.process_time()
         new = rebalance(change.after, old, seed=seed, stepwise=True, **({"seconds": seconds} | options))
@@ -205,6 +219,7 @@ def rows_of(change: Change, seed: int, seconds: float | None) -> Iterator[dict[s
             "bound": share,
             "ratio": found["moved_workload"] / share if share else None,
             "grids_untouched": 1 - len(rows) / len(old.grid_ids),
+            "most_untouched": None if least is None else 1 - least / len(old.grid_ids),
             "steps_away": steps_away(change, before, rows),
             "in_steps": new.in_steps,
         }
@@ -262,7 +277,7 @@ def show(row: dict[str, Any]) -> str:
         value = row.get(name)
         if value is None or value == "":
             continue
-        percent = name in ("moved_workload", "moved_units", "bound", "grids_untouched")
+        percent = name in ("moved_workload", "moved_units", "bound", "grids_untouched", "most_untouched")
         text = f"{100 * value:.2f} %" if percent else f"{value:.3f}" if isinstance(value, float) else str(value)
         parts.append(f"{name} {text}")
     return f"  {row['method']:<16} " + ", ".join(parts)

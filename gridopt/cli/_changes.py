@@ -31,7 +31,7 @@ def check_csv(out: str, inputs: Iterable[Path]) -> None:
 def check_map(picture: str, inputs: Iterable[Path]) -> None:
     """Make sure, before any work, that a map can be written."""
     from gridopt.io._atomic import check_no_input, check_writable
-    from gridopt.viz.map import SUFFIXES
+    from gridopt.viz.page import SUFFIXES
 
     if Path(picture).suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--map draws {', '.join(SUFFIXES)}: name it {Path(picture).stem}.png, not {picture}.")

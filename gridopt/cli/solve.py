@@ -108,7 +108,7 @@ def _check_picture(request: Request, picture: str, out: str) -> None:
     """Make sure, before any work, that the map can be drawn and written."""
     from gridopt.io._atomic import check_no_input, check_writable
     from gridopt.io.gerrychain import is_gerrychain
-    from gridopt.viz.map import SUFFIXES
+    from gridopt.viz.page import SUFFIXES
 
     if is_metis(request.source) or is_gerrychain(request.source):
         raise click.UsageError("--map needs polygons: a graph has none.")

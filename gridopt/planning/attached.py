@@ -40,24 +40,41 @@ def least_attached(
 
     Notes
     -----
-    Sets come in the order of their weight (Dijkstra's algorithm on sets), each once.
+    Sets come in the order of their weight (Dijkstra's algorithm on sets), each once. Sets are whole numbers, a bit for
+    each unit met so far.
     """
-    start = tuple(sorted(u for u in set(roots) if allowed(u)))
-    heap: list[tuple[int, int, tuple[int, ...], tuple[int, ...], frozenset[int]]] = [(0, 0, (), start, frozenset())]
+    place: dict[int, int] = {}
+    masks: list[int] = []
+    units: list[tuple[int, int, int]] = []
+
+    def bit(u: int) -> int:
+        if u not in place:
+            place[u] = len(units)
+            units.append((u, int(weight[u]), int(load[u])))
+            masks.append(-1)
+        return 1 << place[u]
+
+    def beside(i: int) -> int:
+        if masks[i] < 0:
+            masks[i] = sum(bit(v) for v in set(near(units[i][0])) if allowed(v) and v != units[i][0])
+        return masks[i]
+
+    start = sum(bit(u) for u in sorted(set(roots)) if allowed(u))
+    heap: list[tuple[int, int, int, int, int]] = [(0, 0, 0, start, 0)]
     looked = 0
     while heap:
-        total, got, inside, edge, barred = heapq.heappop(heap)
+        total, got, inside, left, out = heapq.heappop(heap)
         looked += 1
         if -got >= wanted or looked > MOST_SETS:
             return total
-        left = list(edge)
-        out = set(barred)
         while left:
-            u = left.pop()
-            grown = [v for v in near(u) if v not in inside and v != u and v not in out and v not in left and allowed(v)]
-            following = tuple(sorted({*left, *grown}))
-            heapq.heappush(heap, (total + int(weight[u]), got - int(load[u]), (*inside, u), following, frozenset(out)))
-            out.add(u)
+            own = left & -left
+            i = own.bit_length() - 1
+            left ^= own
+            _, dear, much = units[i]
+            grown = beside(i) & ~(inside | out | own)
+            heapq.heappush(heap, (total + dear, got - much, inside | own, left | grown, out))
+            out |= own
     return int(weight.sum())
 
 

@@ -11,8 +11,10 @@ from scipy import sparse
 from scipy.sparse.csgraph import maximum_flow
 
 from gridopt.model import Problem
+from gridopt.model.graph import components, first_places
 from gridopt.planning.attached import corridors, least_attached, least_sum
-from gridopt.planning.force import InForce
+from gridopt.planning.force import InForce, regions_of
+from gridopt.planning.torn import least_joined
 
 __all__ = ["least_moved"]
 
@@ -44,7 +46,8 @@ def least_moved(
     facts = _Facts.of(problem, force, weight)
     total = facts.forced
     for region in facts.at_work():
-        total += max(_plain(facts, region), _paired(facts, region), (proved or {}).get(region, 0))
+        known = (proved or {}).get(region, 0)
+        total += max(_plain(facts, region), _paired(facts, region), _torn(facts, region), known)
     return total
 
 
@@ -62,6 +65,7 @@ class _Facts:
     newcomers: NDArray[np.bool_]
     gone: NDArray[np.int64]
     forced: int
+    torn: NDArray[np.bool_]
     ratios: dict[tuple[int, int], float] = field(default_factory=dict)
 
     @classmethod
@@ -78,13 +82,13 @@ class _Facts:
         gone = _gone(problem, force)
         return cls(
             problem, home, weight, loads, order, np.searchsorted(home[order], np.arange(k + 1)), opened, newcomers,
-            gone, _forced(problem, force, weight),
+            gone, _forced(problem, force, weight), _in_pieces(problem, home),
         )  # fmt: skip
 
     def at_work(self) -> list[int]:
-        """Regions with a grid outside its limits: in others nothing has to move."""
+        """Regions with a grid outside its limits or in pieces: in others nothing has to move."""
         outside = ((self.loads < self.problem.lo) | (self.loads > self.problem.hi)).any(axis=1)
-        return np.unique(self.problem.nesting.grid_region[outside]).tolist()
+        return np.unique(self.problem.nesting.grid_region[outside | self.torn]).tolist()
 
     def least_ratio(self, region: int, attribute: int) -> float:
         """Least weight for each work unit of an attribute, over the units of a region; 0 where none has any."""
@@ -99,30 +103,54 @@ class _Facts:
         """Units of a grid in force."""
         return self.order[self.first[grid] : self.first[grid + 1]]
 
+    def pieces(self, units: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Units of a grid, piece by piece."""
+        left, found = set(units.tolist()), []
+        for u in units.tolist():
+            if u not in left:
+                continue
+            line = [u]
+            left.discard(u)
+            for v in line:
+                grown = [x for x in self.near(v) if x in left]
+                left.difference_update(grown)
+                line += grown
+            found.append(np.array(sorted(line), dtype=np.int64))
+        return found
+
     def near(self, u: int) -> list[int]:
         """Neighbours of a unit in its region."""
         graph, region = self.problem.graph, self.problem.nesting.region
         return [v for v in graph.indices[graph.indptr[u] : graph.indptr[u + 1]].tolist() if region[v] == region[u]]
 
 
+def _in_pieces(problem: Problem, home: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Whether each grid in force lies in several pieces."""
+    edges = problem.graph.edges
+    same = (home[edges[:, 0]] == home[edges[:, 1]]) & (home[edges[:, 0]] >= 0)
+    piece = components(problem.n_units, edges[same])
+    roots = home[first_places(piece, int(piece.max(initial=-1)) + 1)]
+    return np.asarray(np.bincount(roots[roots >= 0], minlength=problem.n_grids) > 1)
+
+
 def _gone(problem: Problem, force: InForce) -> NDArray[np.int64]:
-    """Number of grids that go in each region, or that have most of their units in it."""
-    gone = np.zeros(problem.nesting.n_regions, dtype=np.int64)
-    for i in force.closed.tolist():
-        gone[np.bincount(problem.nesting.region[force.before == i]).argmax()] += 1
-    return gone
+    """Number of grids that go in each region."""
+    region, _ = regions_of(problem, force.before, len(force.old_ids))
+    return np.bincount(region[force.closed], minlength=problem.nesting.n_regions)
 
 
 def _forced(problem: Problem, force: InForce, weight: NDArray[np.int64]) -> int:
-    """Weight of the grids that go, had the lightest been chosen, and of units whose grid lies in another region."""
-    nesting, before = problem.nesting, force.before
-    closed = np.isin(before, force.closed) & (before >= 0)
-    total = int(weight[(before >= 0) & (force.home < 0) & ~closed].sum())
-    if not closed.any():
-        return total
-    mass = np.bincount(before[before >= 0], weights=weight[before >= 0], minlength=len(force.old_ids)).astype(np.int64)
-    region = np.zeros(len(force.old_ids), dtype=np.int64)
-    region[before[before >= 0]] = nesting.region[before >= 0]
+    """
+    Weight of units that lie outside the region of their grid, and of the grids that go, had the lightest been chosen.
+
+    What a grid loses by going is what it has in its region: the rest is lost anyway.
+    """
+    region, _ = regions_of(problem, force.before, len(force.old_ids))
+    known = np.flatnonzero(force.before >= 0)
+    inside = problem.nesting.region[known] == region[force.before[known]]
+    total = int(weight[known[~inside]].sum())
+    mass = np.zeros(len(region), dtype=np.int64)
+    np.add.at(mass, force.before[known[inside]], weight[known[inside]])
     for r in np.unique(region[force.closed]).tolist():
         gone = np.isin(np.flatnonzero(region == r), force.closed).sum()
         total += int(np.sort(mass[region == r])[:gone].sum())
@@ -192,6 +220,23 @@ def _paired(facts: _Facts, region: int) -> int:
         if not facts.opened[j] and mass[j] < most_given + give.get(j, 0) + 2 * take.get(j, 0) + useful[j]:
             return 0
     return sum(give.values()) + sum(take.values()) - _most_saved(give, take, savings)
+
+
+def _torn(facts: _Facts, region: int) -> int:
+    """What the grid in pieces that is hardest to join gives and takes; 0 where another might have gone instead."""
+    problem, weight = facts.problem, facts.weight
+    if facts.newcomers[region]:
+        return 0
+    least = 0
+    for j in np.flatnonzero(facts.torn & (problem.nesting.grid_region == region)).tolist():
+
+        def lacking(kept: NDArray[np.int64], j: int = j) -> int:
+            left = problem.lo[j] - problem.workload[kept].sum(axis=0)
+            ratios = [facts.least_ratio(region, a) for a in range(problem.n_attributes)]
+            return max(0, *(int(np.ceil(x * r * (1 - 1e-9) - 1e-6)) for x, r in zip(left.tolist(), ratios)))
+
+        least = max(least, least_joined(facts.near, facts.pieces(facts.units(j)), weight, lacking))
+    return least
 
 
 def _given_by_border(facts: _Facts, grid: int) -> int:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt.errors import InputError
+from gridopt.errors import Finding, InputError
 from gridopt.model import Problem
 from gridopt.model.graph import components, first_places
+from gridopt.planning.bound import least_moved
 from gridopt.planning.count import Cap
 from gridopt.planning.force import InForce
 from gridopt.planning.order import Board, bundles_of
+from gridopt.rules.constraints import broken_limits, total_violation
 from gridopt.rules.limits import MILLION
 
-__all__ = ["within_caps"]
+__all__ = ["capped_findings", "within_caps"]
 
 
 def within_caps(problem: Problem, force: InForce, labels: NDArray[np.int32], caps: Sequence[Cap]) -> NDArray[np.int32]:
@@ -60,6 +62,52 @@ def within_caps(problem: Problem, force: InForce, labels: NDArray[np.int32], cap
         else:
             work.take_single(units)
     return work.labels
+
+
+def capped_findings(
+    problem: Problem,
+    force: InForce,
+    labels: NDArray[np.int32],
+    uncapped: NDArray[np.int32] | None,
+    caps: Sequence[Cap],
+    proved: Mapping[str, Mapping[int, int]],
+) -> list[Finding]:
+    """
+    Tell of each cap that keeps the plan from breaking its limits less: what it leaves broken, and what would suffice.
+
+    Parameters
+    ----------
+    problem : Problem
+        Limits that were aimed at.
+    labels, uncapped : ndarray of int32, shape (n,)
+        The plan under the caps, and the one that was found without; None where the caps allow all of it.
+    proved : mapping of str to mapping of int to int
+        By the name of what is capped: what has to move of it in a region, where that is proved.
+    """
+    violation = total_violation(problem, labels)
+    if uncapped is None or (rest := total_violation(problem, uncapped)) >= violation:
+        return []
+    grids = tuple(dict.fromkeys(f.ids[0] for f in broken_limits(problem, labels, force.grid_ids)))
+    moved = (force.before >= 0) & (force.home != uncapped)
+    found = []
+    for cap in caps:
+        total, amount = max(1, int(cap.weight.sum())), int(cap.weight[moved].sum())
+        if amount <= cap.most:
+            continue
+        allowed, needed = float(cap.most * cap.scale), float(amount * cap.scale)
+        what = f"{needed:g} of {cap.name} ({amount / total:.2%})"
+        if rest:
+            enough = f"the best plan found without a cap moves {what}, and breaks limits less"
+        else:
+            least = least_moved(problem, force, cap.weight, proved.get(cap.name))
+            enough = f"{what} {'is the least that suffices' if least == amount else 'suffices'}"
+            if cap.most < least < amount:
+                enough += f", less than {float(least * cap.scale):g} does not"
+        cure = (
+            f"max_moved allows {allowed:g} of {cap.name} ({cap.most / total:.2%}): {enough}. Allow it, or accept this."
+        )
+        found.append(Finding("capped", "warning", grids[:50], allowed, needed, cure))
+    return found
 
 
 @dataclass(eq=False)

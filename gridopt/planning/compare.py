@@ -15,6 +15,8 @@ from gridopt.model.problem import grid_ids
 from gridopt.model.result import Result
 from gridopt.planning.force import next_ids
 from gridopt.planning.lineage import Record
+from gridopt.planning.moves import describe_change, numbered
+from gridopt.planning.order import order_moves
 from gridopt.rules.metrics import deviations
 from gridopt.rules.tables import align
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Comparison", "compare"]
+
+MOST_ORDERED = 1000
+"""Moves that are told in an order in which they can be made; more of them in the order of the units."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +141,7 @@ def compare(
         ``"auto"``: by ids where one of the plans has other ids than ``G001 …`` in order, or the new one was made from
         a plan in force; else by overlap.
     reasons : mapping of unit id to text, optional
-        Why units moved; the others get a reason from the loads.
+        Why units moved; the others get the reasons `rebalance` would give, moves being made one after the other.
 
     Returns
     -------
@@ -259,46 +264,24 @@ def _moves(
     problem = new.problem
     ids = problem.graph.ids[moved].tolist()
     source, target = old.grid_ids[rows[moved]], new.grid_ids[new.labels[moved]]
-    why = _Reasons(old, new, rows)
+    told = {} if all(u in reasons for u in ids) else _reasons(old, new, rows, moved)
     columns: dict[str, Any] = {"unit": ids, "from": source, "to": target}
     for a, name in enumerate(problem.attributes):
         columns[f"load_{name}"] = problem.in_user_units(problem.workload[moved, a], a)
-    columns["reason"] = [reasons.get(u) or why.of(f, t) for u, f, t in zip(ids, source.tolist(), target.tolist())]
+    columns["reason"] = [reasons.get(u) or told[u] for u in ids]
     return pd.DataFrame(columns)
 
 
-class _Reasons:
-    """What the loads say about a move: a limit that was broken before it, a grid that begins or ends."""
-
-    def __init__(self, old: Plan, new: Plan, rows: NDArray[np.int32]) -> None:
-        problem = new.problem
-        self.row = {name: j for j, name in enumerate(new.grid_ids.tolist())}
-        self.before = set(old.grid_ids.tolist())
-        stood = np.array([self.row.get(name, -1) for name in old.grid_ids.tolist()], dtype=np.int64)
-        known = np.flatnonzero(rows >= 0)
-        at = stood[rows[known]]
-        self.load = np.zeros_like(new.loads)
-        np.add.at(self.load, at[at >= 0], problem.workload[known[at >= 0]])
-        self.problem = problem
-
-    def of(self, source: str, target: str) -> str:
-        told = []
-        if source not in self.row:
-            told.append(f"{source} ends")
-        elif off := self._off(self.row[source], over=True):
-            told.append(f"relieves {source} ({off})")
-        if target not in self.before:
-            told.append(f"{target} begins")
-        elif off := self._off(self.row[target], over=False):
-            told.append(f"fills {target} ({off})")
-        return "; ".join(told)
-
-    def _off(self, j: int, over: bool) -> str:
-        """Deviation before the moves, of the attribute furthest outside its limits; empty where none is."""
-        load, aim = self.load[j], np.maximum(self.problem.target[j], 1e-300)
-        beyond = (load - self.problem.hi[j] if over else self.problem.lo[j] - load) / aim
-        a = int(beyond.argmax())
-        return f"{load[a] / aim[a] - 1:+.1%}" if beyond[a] > 0 else ""
+def _reasons(old: Plan, new: Plan, rows: NDArray[np.int32], moved: NDArray[np.int64]) -> dict[Any, str]:
+    """What each move does, as `rebalance` says it: in an order that keeps grids connected, where moves are few."""
+    problem, ids = new.problem, (old.grid_ids.tolist(), new.grid_ids.tolist())
+    start, now = numbered(rows, ids[0], new.labels, ids[1])
+    steps: list[tuple[int, int, int]] = []
+    if len(moved) <= MOST_ORDERED:
+        steps += order_moves(problem.graph, start, now, bundle=problem.together).steps
+    made = {u for u, _, _ in steps}
+    steps += [(u, int(start[u]), int(now[u])) for u in moved.tolist() if u not in made]
+    return {move.unit: move.reason for move in describe_change(problem, steps, start, *ids)}
 
 
 def _grids(old: Plan, new: Plan, rows: NDArray[np.int32]) -> pd.DataFrame:

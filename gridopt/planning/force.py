@@ -18,7 +18,7 @@ from gridopt.model.problem import grid_ids as default_ids
 from gridopt.planning.opening import disturbance
 from gridopt.rules.tables import align
 
-__all__ = ["InForce", "next_ids", "read_force"]
+__all__ = ["InForce", "next_ids", "read_force", "regions_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ def read_force(
     for name in gone:
         if name not in names:
             raise InputError(f"dissolve names grid {name!r}, which is not in force. {nearest_names(name, names)}")
-    region, load = _regions_of(problem, before, len(old_ids))
+    region, load = regions_of(problem, before, len(old_ids))
     order = _disturbances(problem, before, region, load) if rank is None else np.asarray(rank)
     row = np.full(len(old_ids), -1, dtype=np.int64)
     free = _keep_named(problem, region, row)
@@ -162,6 +162,29 @@ def next_ids(taken: Iterable[str], count: int) -> list[str]:
     return [f"{prefix}{last + i:0{width}d}" for i in range(1, count + 1)]
 
 
+def regions_of(problem: Problem, before: NDArray[np.int32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """
+    Region that holds most of each grid in force, by workload, and its load there.
+
+    Parameters
+    ----------
+    problem : Problem
+    before : ndarray of int32, shape (n,)
+        Grid of each unit, -1 where it has none.
+    k : int
+        Number of grids.
+    """
+    known = before >= 0
+    pair = before[known].astype(np.int64) * problem.nesting.n_regions + problem.nesting.region[known]
+    keys, where = np.unique(pair, return_inverse=True)
+    share = np.bincount(where, weights=problem.workload[known, 0] + 1e-9)
+    region, load = np.full(k, -1, dtype=np.int64), np.zeros(k)
+    order = np.lexsort((-keys, share))  # the heaviest last
+    region[keys[order] // problem.nesting.n_regions] = keys[order] % problem.nesting.n_regions
+    load[keys[order] // problem.nesting.n_regions] = share[order]
+    return region, load
+
+
 def _read_plan(problem: Problem, plan: Any) -> tuple[NDArray[np.int32], NDArray[Any]]:
     """Grid of each unit in force (-1: none) as positions in the ids of the grids that have units, and these ids."""
     ids = problem.graph.ids
@@ -214,19 +237,6 @@ def _is_whole(value: Any) -> bool:
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(t), t) if t.isdigit() else (1, 0, t) for t in re.findall(r"\d+|\D+", name)]
-
-
-def _regions_of(problem: Problem, before: NDArray[np.int32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Region that holds most of each grid in force, by workload, and its load there."""
-    known = before >= 0
-    pair = before[known].astype(np.int64) * problem.nesting.n_regions + problem.nesting.region[known]
-    keys, where = np.unique(pair, return_inverse=True)
-    share = np.bincount(where, weights=problem.workload[known, 0] + 1e-9)
-    region, load = np.full(k, -1, dtype=np.int64), np.zeros(k)
-    order = np.lexsort((-keys, share))  # the heaviest last
-    region[keys[order] // problem.nesting.n_regions] = keys[order] % problem.nesting.n_regions
-    load[keys[order] // problem.nesting.n_regions] = share[order]
-    return region, load
 
 
 def _by_region(region: NDArray[Any], problem: Problem) -> list[NDArray[np.int64]]:

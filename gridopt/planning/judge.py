@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from gridopt.errors import Finding, InternalError, NoPlanError
 from gridopt.model import Plan, Problem, Status, Trace
 from gridopt.planning.bound import least_moved
+from gridopt.planning.capped import capped_findings
 from gridopt.planning.count import Cap, Count
 from gridopt.planning.force import InForce
-from gridopt.planning.moves import Move, describe_moves
+from gridopt.planning.moves import Move, describe_change, numbered
 from gridopt.planning.order import Ordered, order_moves
 from gridopt.planning.rebalanced import Rebalanced
 from gridopt.rules.balance import imbalance
@@ -55,6 +56,10 @@ class Found:
         No contiguous plan was found.
     left : tuple of int
         Units that stay only because their moves block others.
+    noticed : tuple of Finding
+        What there is to tell of the search.
+    uncapped : ndarray of int32, shape (n,), optional
+        What was found before caps were applied, where they do not allow it.
     """
 
     labels: NDArray[np.int32]
@@ -64,14 +69,13 @@ class Found:
     stopped: bool
     unmended: bool
     left: tuple[int, ...] = ()
+    noticed: tuple[Finding, ...] = ()
+    uncapped: NDArray[np.int32] | None = None
 
 
 def _numbers(force: InForce, labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Grids before and after by one numbering: those in force first, then the rows of the problem that are new."""
-    old = {name: i for i, name in enumerate(force.old_ids)}
-    number = [old.get(name, len(old) + j) for j, name in enumerate(force.grid_ids)]
-    now = np.array(number, dtype=np.int32)[labels]
-    return np.where(force.before >= 0, force.before, now).astype(np.int32), now
+    """Grids before and after by one numbering."""
+    return numbered(force.before, force.old_ids.tolist(), labels, force.grid_ids.tolist())
 
 
 def ordered(force: InForce, labels: NDArray[np.int32]) -> Ordered:
@@ -97,7 +101,8 @@ def judge(
         raise InternalError(f"at least {bound} should have to move, but a sound plan moves {amount}.")
     status, reason = _status(broken, violation, bound == amount, found.stopped)
     moves, in_steps = _moves(force, labels, start)
-    told = (*broken, *_tolerated(force, today, plan, broken), *_blocked(force, found), *problem.findings)
+    said = (*_told_of_caps(asked, force, found), *_tolerated(force, today, plan, broken), *_blocked(force, found))
+    told = (*broken, *said, *found.noticed, *problem.findings)
     timings["judge"] = time.perf_counter() - began - sum(timings.values())
     result = request.result(
         problem, status, reason, began, timings, plan=plan, cost=cost_of(problem, labels),
@@ -129,8 +134,9 @@ def misshapen(broken: list[Finding]) -> list[Finding]:
 def _refuse_unsound(broken: list[Finding], found: Found) -> None:
     """Raise where the plan is none: no contiguous one was found, or, a bug, the search broke it."""
     shape = misshapen(broken)
-    if shape and found.unmended:
-        raise NoPlanError(f"no contiguous plan was found that begins with the plan in force: {shape[0]}", broken)
+    if found.unmended:
+        why = f": {shape[0]}" if shape else ". Freeze fewer grids, or take locks away."
+        raise NoPlanError(f"no contiguous plan was found that begins with the plan in force{why}", broken)
     if shape:
         raise InternalError(f"rebalancing returned an unsound plan: {shape[0]}", broken)
 
@@ -143,6 +149,12 @@ def _tolerated(force: InForce, today: Problem, plan: Plan, broken: list[Finding]
     outside = [f for f in broken_limits(problem, plan.labels, force.grid_ids) if f.ids not in known]
     cure = "It may stay as it is: it is frozen, or within the tolerance that starts a change."
     return [f._replace(severity="warning", cure=f.cure if problem.soft else cure) for f in outside]
+
+
+def _told_of_caps(asked: Asked, force: InForce, found: Found) -> list[Finding]:
+    alike = [cap.name for cap in asked.caps if np.array_equal(cap.weight, asked.count.weight)]
+    proved = dict.fromkeys(alike, found.proved)
+    return capped_findings(found.today, force, found.labels, found.uncapped, asked.caps, proved)
 
 
 def _blocked(force: InForce, found: Found) -> tuple[Finding, ...]:
@@ -169,18 +181,7 @@ def _status(broken: list[Finding], violation: int, proved: bool, stopped: bool) 
 
 def _moves(force: InForce, labels: NDArray[np.int32], start: NDArray[np.int32]) -> tuple[tuple[Move, ...], bool]:
     """Moves in order with reasons; whether each leaves all grids connected."""
-    problem, k_old = force.problem, len(force.old_ids)
     order, (_, now) = ordered(force, labels), _numbers(force, labels)
     rest = tuple((u, int(start[u]), int(now[u])) for u in order.blocked)
-    row = {name: j for j, name in enumerate(force.grid_ids)}
-    at = np.array([row.get(name, 0) for name in force.old_ids] + list(range(problem.n_grids)), dtype=np.int64)
-    moves = describe_moves(
-        problem,
-        (*order.steps, *rest),
-        start,
-        [*force.old_ids, *force.grid_ids],
-        (problem.lo[at], problem.hi[at], problem.target[at]),
-        opened=[k_old + j for j in force.opened.tolist()],
-        closed=force.closed.tolist(),
-    )
-    return moves, not rest
+    ids = force.old_ids.tolist(), force.grid_ids.tolist()
+    return describe_change(force.problem, (*order.steps, *rest), start, *ids), not rest

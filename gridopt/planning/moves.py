@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gridopt.model import Problem
 
-__all__ = ["Move", "describe_moves"]
+__all__ = ["Move", "describe_change", "describe_moves", "numbered"]
 
 
 class Move(NamedTuple):
@@ -75,6 +75,65 @@ def describe_moves(
     """
     telling = _Telling(problem, labels, names, limits, set(opened), set(closed))
     return tuple(telling.tell(*step) for step in steps)
+
+
+def numbered(
+    before: NDArray[np.int32], old_ids: Sequence[str], labels: NDArray[np.int32], new_ids: Sequence[str]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """
+    Grids before and after by one numbering: those of the plan before first, then the rows of the new plan.
+
+    Parameters
+    ----------
+    before : ndarray of int32, shape (n,)
+        Row, in `old_ids`, of each unit before; -1 where it is new: it begins where it is.
+    labels : ndarray of int32, shape (n,)
+        Row, in `new_ids`, of each unit after.
+
+    Examples
+    --------
+    >>> numbered(np.array([0, 1, -1]), ["A", "B"], np.array([0, 0, 1]), ["A", "C"])
+    (array([0, 1, 3], dtype=int32), array([0, 0, 3], dtype=int32))
+    """
+    old = {name: i for i, name in enumerate(old_ids)}
+    number = np.array([old.get(name, len(old) + j) for j, name in enumerate(new_ids)], dtype=np.int32)
+    now = number[labels]
+    return np.where(before >= 0, before, now).astype(np.int32), now
+
+
+def describe_change(
+    problem: Problem,
+    steps: Sequence[tuple[int, int, int]],
+    start: NDArray[np.int32],
+    old_ids: Sequence[str],
+    new_ids: Sequence[str],
+) -> tuple[Move, ...]:
+    """
+    Say what each step does on the way from one plan to another.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of the new plan; its rows are `new_ids`.
+    steps : sequence of (int, int, int)
+        Unit, grid it leaves, grid it joins, in order, by the numbers of `numbered`.
+    start : ndarray of int32, shape (n,)
+        Grid of each unit before the first step, by the same numbers.
+    old_ids, new_ids : sequence of str
+        Ids of the grids of both plans.
+    """
+    row = {name: j for j, name in enumerate(new_ids)}
+    there = set(old_ids)
+    at = np.array([row.get(name, 0) for name in old_ids] + list(range(problem.n_grids)), dtype=np.int64)
+    return describe_moves(
+        problem,
+        steps,
+        start,
+        [*old_ids, *new_ids],
+        (problem.lo[at], problem.hi[at], problem.target[at]),
+        opened=[len(old_ids) + j for j, name in enumerate(new_ids) if name not in there],
+        closed=[i for i, name in enumerate(old_ids) if name not in row],
+    )
 
 
 @dataclass(eq=False)

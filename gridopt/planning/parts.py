@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,44 @@ from scipy import sparse
 
 from gridopt.solvers.piece import Piece
 
-__all__ = ["near_parts", "only_parts", "places_of"]
+__all__ = ["Cutout", "near_parts", "only_parts", "places_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """
+    Some parts of a piece as a piece of their own, and the way back.
+
+    Parameters
+    ----------
+    piece : Piece
+        The nodes of these parts.
+    nodes, parts : ndarray of int64
+        Which they are in the whole, ascending.
+    rank : ndarray of int32, shape (k + 1,)
+        See `places_of`.
+    """
+
+    piece: Piece
+    nodes: NDArray[np.int64]
+    parts: NDArray[np.int64]
+    rank: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, piece: Piece, labels: NDArray[np.int32], parts: NDArray[np.int64]) -> Cutout:
+        """Cut out the nodes that `labels` puts in `parts`."""
+        own, nodes = only_parts(piece, labels, parts)
+        return cls(own, nodes, parts, places_of(parts, piece.n_parts))
+
+    def inner(self, labels: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Labels of the whole, of these nodes, by these parts; -1 where a node has another."""
+        return self.rank[labels[self.nodes]]
+
+    def put(self, labels: NDArray[np.int32], found: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Labels of the whole, these nodes as `found` says."""
+        labels = np.array(labels)
+        labels[self.nodes] = self.parts[found]
+        return labels
 
 
 def places_of(parts: NDArray[np.int64], k: int) -> NDArray[np.int32]:

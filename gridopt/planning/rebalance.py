@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt.errors import InputError
+from gridopt.errors import Finding, InputError, NoPlanError
 from gridopt.model import Problem
 from gridopt.planning.capped import within_caps
 from gridopt.planning.count import Cap, read_caps, read_count
@@ -21,6 +21,7 @@ from gridopt.planning.rebalanced import Rebalanced
 from gridopt.planning.regional import Regional
 from gridopt.planning.settling import settle
 from gridopt.planning.shifting import warm
+from gridopt.rules.check import check
 from gridopt.rules.verify import verify
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.request import Request
@@ -95,7 +96,7 @@ def rebalance(
     InputError
         If the plan is about other units, or an option makes no sense.
     NoPlanError
-        If locks leave no contiguous plan near the one in force.
+        If locks leave no contiguous plan near the one in force, or there is none at all.
 
     Notes
     -----
@@ -122,6 +123,7 @@ def rebalance(
     frozen, dissolve = _ids(frozen, "frozen"), _ids(dissolve, "dissolve")
     force = read_force(problem, plan, retired, dissolve, staying=frozen)
     asked = Asked(read_count(problem, count), read_caps(problem, max_moved), _margin(margin), stepwise)
+    _refuse_without_grids(force.problem)
     rows = frozen_rows(force, frozen)
     loose = _within_trigger(force, trigger, rows)
     clock = request.budget(spent=time.perf_counter() - began - timings["compile"]).start()
@@ -146,6 +148,7 @@ def _search(
     while True:
         today = _limits_for(force, loose, frozen)
         search = Regional(today, force, asked.count.weight, frozen, asked.margin)
+        _refuse_impossible(search.regions.findings)
         seconds = None if clock.budget.seconds is None else max(1e-3, clock.seconds_left())
         left = Budget(seconds, None if clock.budget.steps is None else max(1, clock.steps_left() or 0))
         labels, trace = search.run(left, request.seed + attempt, request.n_workers(), on_progress)
@@ -154,8 +157,12 @@ def _search(
         if not late.any() or search.stopped or clock.expired():
             break
         loose = loose & ~late
-    labels = settle(today, force.home, _under_caps(search, today, force, labels, asked.caps))
-    return Found(labels, today, trace, search.proved, search.stopped, search.unmended)
+    kept = _under_caps(search, today, force, labels, asked.caps)
+    uncapped = None if kept is labels else settle(today, force.home, labels)
+    return Found(
+        settle(today, force.home, kept), today, trace, search.proved, search.stopped, search.unmended,
+        noticed=search.regions.findings, uncapped=uncapped,
+    )  # fmt: skip
 
 
 def _in_steps(
@@ -184,6 +191,18 @@ def _in_steps(
     if misshapen(verify(found.today, labels)):
         return found  # without them a compound would be cut, a grid torn, or a new one empty
     return replace(found, labels=labels, left=tuple(units))
+
+
+def _refuse_without_grids(problem: Problem) -> None:
+    """Raise where a region has no grid: units of it can go nowhere."""
+    if len(np.unique(problem.nesting.grid_region)) < problem.nesting.n_regions:
+        _refuse_impossible(check(problem))
+
+
+def _refuse_impossible(findings: Iterable[Finding]) -> None:
+    errors = [f for f in findings if f.severity == "error"]
+    if errors:
+        raise NoPlanError(f"there is no plan, whatever moves: {errors[0]}", errors)
 
 
 def _ids(names: Iterable[str], what: str) -> tuple[str, ...]:

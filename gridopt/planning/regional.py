@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from gridopt.model import Problem
 from gridopt.model.graph import components, first_places
 from gridopt.model.result import Step
+from gridopt.planning.afresh import solved_afresh, violation_of_regions
 from gridopt.planning.count import Cap
 from gridopt.planning.force import InForce
+from gridopt.planning.local import Local, homes
+from gridopt.planning.mended import mend
 from gridopt.planning.opening import open_part
-from gridopt.planning.parts import near_parts, only_parts, places_of
+from gridopt.planning.parts import near_parts, places_of
 from gridopt.planning.rescue import MOST_AFRESH, rescue
 from gridopt.planning.shifting import Shifting, Worth
 from gridopt.solvers.budget import Budget, Clock
@@ -39,8 +42,9 @@ LEAST_STEPS = 100
 """Steps for each node that `rescue` has, whatever a round before it has left over; one round may take as many."""
 RINGS = (2, 4)
 """Grids within so many borders of one that has to change may be changed with it; all, where that mends too little."""
-WHILE_BROKEN, RESCUE = 0.5, 0.8
-"""Share of a budget after which a search that leaves limits broken gives way to `rescue`, and its share of the rest."""
+WHILE_BROKEN, RESCUE, AFRESH = 0.5, 0.5, 0.1
+"""Share of a budget after which a search that leaves limits broken gives way to `rescue`; its share of the rest; and
+the share of all that `solve` has, from the plan in force and once more afresh, where that has not helped."""
 
 
 class Regional:
@@ -66,48 +70,68 @@ class Regional:
         self.problem, self.force, self.weight, self.frozen = problem, force, weight, frozen
         self.spare = int(margin * int(weight.sum()))
         self.regions: Regions = decompose(problem)
+        self.home = homes(self.regions, force, weight)
+        region = problem.nesting.region
+        order = np.argsort(region, kind="stable")
+        self.units = np.split(order, np.searchsorted(region[order], np.arange(1, problem.nesting.n_regions)))
         self.trace: list[Step] = []
         self.proved: dict[int, int] = {}
+        self.least: set[int] = set()
 
     def run(
         self, budget: Budget, seed: int, workers: int, on_progress: OnProgress | None
     ) -> tuple[NDArray[np.int32], tuple[Step, ...]]:
         """Return labels of all units, contiguous, and how they improved."""
         self.seed, self.on_progress, self.clock, self.workers = seed, on_progress, budget.start(), workers
-        of_node = self._nodes_in_force()
-        regions = self.regions
+        regions, of_node = self.regions, np.array(self.home)
         affected = self._affected(of_node)
         todo = [r for r in regions.searched.tolist() if affected[r]]
         left = int(regions.node_counts()[todo].sum())
         of_node[np.repeat(np.diff(regions.first_row) == 1, regions.node_counts())] = 0
         self.done, self.n_regions, self.stopped = 0, len(todo), False
         self.affected, self.unmended = todo, False
+        self.starts: dict[int, NDArray[np.int32]] = {}
         with ThreadPoolExecutor(workers, thread_name_prefix="gridopt") as pool:
             self.pool = pool if workers > 1 else None
             for r in todo:
                 nodes = slice(regions.first_node[r], regions.first_node[r + 1])
                 size = nodes.stop - nodes.start
-                of_node[nodes] = self._region(r, of_node[nodes], size / left)
+                of_node[nodes] = self._region(self._local(r), size / left)
                 left -= size
                 self.done += 1
-        offset = np.repeat(regions.first_row[:-1], regions.node_counts())
-        return regions.rows[of_node + offset][regions.node_of].astype(np.int32), tuple(self.trace)
+            offset = np.repeat(regions.first_row[:-1], regions.node_counts())
+            labels = regions.rows[of_node + offset][regions.node_of].astype(np.int32)
+            labels = labels if self.unmended or self.stopped else self._no_worse_than_afresh(labels)
+        return labels, tuple(self.trace)
 
-    def _nodes_in_force(self) -> NDArray[np.int32]:
-        """Part of each node in force, local to its region: that of most of its weight; -1 where it has none."""
-        regions, force = self.regions, self.force
-        part = np.empty(len(regions.rows), dtype=np.int64)
-        part[regions.rows] = np.arange(len(regions.rows)) - np.repeat(
-            regions.first_row[:-1], np.diff(regions.first_row)
-        )
-        known = np.flatnonzero(force.home >= 0)
-        key = regions.node_of[known] * self.problem.n_grids + force.home[known]
-        keys, where = np.unique(key, return_inverse=True)
-        mass = np.bincount(where, weights=self.weight[known] + 1e-9)
-        order = np.lexsort((-keys, mass))
-        found = np.full(len(regions.fixed), -1, dtype=np.int32)
-        found[keys[order] // self.problem.n_grids] = part[keys[order] % self.problem.n_grids]
-        return found
+    def _no_worse_than_afresh(self, labels: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Take regions from what `solve` finds with a share of the budget, where they break limits less; move back."""
+        held = self.problem.nesting.grid_region[self.frozen]
+        wanted = np.isin(np.arange(self.problem.nesting.n_regions), list(self.least) + held.tolist(), invert=True)
+        now = violation_of_regions(self.problem, labels)
+        if not (now[wanted] > 0).any():
+            return labels
+        part, chosen = self.clock.budget.share(AFRESH), np.zeros(len(now), dtype=bool)
+        best, region = np.array(labels), self.problem.nesting.region
+        for other in solved_afresh(
+            self.problem, self.force.home, labels, self.weight, part, self.seed, self.workers, lambda: self.stopped
+        ):
+            self.clock.tick(part.steps or 0)
+            worth = violation_of_regions(self.problem, other)
+            better = wanted & (worth < now)
+            best[better[region]] = other[better[region]]
+            now, chosen = np.where(better, worth, now), chosen | better
+        for r in np.flatnonzero(chosen).tolist():
+            local = self._local(r)
+            own = self.regions.local_labels(r, best)
+            own = self._shift(local, self.starts[r], own, local.piece.n_parts, self._clock(1.0))
+            best[local.units] = local.rows[own[local.node]]
+        return best
+
+    def _local(self, region: int) -> Local:
+        nodes = slice(self.regions.first_node[region], self.regions.first_node[region + 1])
+        home, units = self.home[nodes], self.units[region]
+        return Local.of(self.regions, region, units, self.force, home, self.weight, self.frozen)
 
     def _affected(self, of_node: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Whether the plan in force breaks anything in each region. O(n + m), for all at once."""
@@ -129,108 +153,61 @@ class Regional:
         bad[region[pairs[home[pairs[:, 0]] == home[pairs[:, 1]], 0]]] = True
         return bad
 
-    def _region(self, region: int, home: NDArray[np.int32], share: float) -> NDArray[np.int32]:
+    def _region(self, local: Local, share: float) -> NDArray[np.int32]:
         """Search one region; return the part of each node."""
-        regions = self.regions
-        piece = self._piece(region)
-        weight = self._by_node(self.weight, region)
-        local = np.full(self.problem.n_grids, -1, dtype=np.int64)
-        rows = regions.rows[regions.first_row[region] : regions.first_row[region + 1]]
-        local[rows] = np.arange(len(rows))
-        frozen = local[self.frozen]
-        clock = self._clock(share)
-        start = self._begin(piece, home, weight, frozen[frozen >= 0], clock)
+        piece, clock = local.piece, self._clock(share)
+        start = self._begin(local, clock)
+        self.starts[local.region] = start
         labels = np.array(start)
         for rings in (*RINGS, piece.n_parts):
             if self.unmended:
                 return labels
-            labels = self._shift(piece, start, home, weight, labels, frozen[frozen >= 0], rings, clock, WHILE_BROKEN)
+            labels = self._shift(local, start, labels, rings, clock, WHILE_BROKEN)
             if not _broken(piece, labels).any() or clock.fraction() >= WHILE_BROKEN or self.stopped:
                 break
         if _broken(piece, labels).any() and not self.stopped:
-            labels = self._rescue(piece, home, weight, labels, frozen[frozen >= 0], clock)
-            labels = self._shift(piece, start, home, weight, labels, frozen[frozen >= 0], piece.n_parts, clock)
-        labels = self._exactly(piece, home, weight, labels, frozen[frozen >= 0], clock, region)
+            labels = self._rescue(local, labels, clock)
+            labels = self._shift(local, start, labels, piece.n_parts, clock, 1 - 2.5 * AFRESH)
+        labels = self._exactly(local, labels, clock)
         self.clock.tick(clock.steps)
         return labels
 
-    def _rescue(
-        self,
-        piece: Piece,
-        home: NDArray[np.int32],
-        weight: NDArray[np.int64],
-        labels: NDArray[np.int32],
-        frozen: NDArray[np.int64],
-        clock: Clock,
-    ) -> NDArray[np.int32]:
+    def _rescue(self, local: Local, labels: NDArray[np.int32], clock: Clock) -> NDArray[np.int32]:
         """Search all but the frozen parts as `solve` would; the rest of the budget is kept to move less."""
-        parts = np.setdiff1d(np.arange(piece.n_parts), frozen)
-        if len(parts) < 2:
+        if len(local.loose) < 2:
             return labels
-        own, nodes = only_parts(piece, labels, parts)
-        rank = places_of(parts, piece.n_parts)
-        left, least = clock.steps_left(), min(piece.n_nodes, MOST_AFRESH) * LEAST_STEPS
+        cut = local.cut(labels, local.loose)
+        left, least = clock.steps_left(), min(local.piece.n_nodes, MOST_AFRESH) * LEAST_STEPS
         part = Budget(
             None if clock.budget.seconds is None else clock.seconds_left() * RESCUE,
             None if left is None else max(least, int(left * RESCUE)),
         ).start()
         found = rescue(
-            own, rank[home[nodes]], weight[nodes], rank[labels[nodes]], part, self.seed, self.pool, self.workers,
-            lambda: self.stopped,
+            cut.piece, cut.inner(local.home), local.weight[cut.nodes], cut.inner(labels), part, self.seed, self.pool,
+            self.workers, lambda: self.stopped,
         )  # fmt: skip
         clock.tick(part.steps)
-        labels = np.array(labels)
-        labels[nodes] = parts[found]
-        return labels
-
-    def _by_node(self, weight: NDArray[np.int64], region: int) -> NDArray[np.int64]:
-        """Weight of each node of a region."""
-        regions = self.regions
-        total = np.zeros(len(regions.fixed), dtype=np.int64)
-        np.add.at(total, regions.node_of, weight)
-        return total[regions.first_node[region] : regions.first_node[region + 1]]
+        return cut.put(labels, found)
 
     def again(self, labels: NDArray[np.int32], caps: Sequence[Cap]) -> NDArray[np.int32]:
         """Solve exactly under caps, where one small region is concerned; `labels` are within them."""
-        regions = self.regions
         if len(self.affected) != 1 or self.stopped:
             return labels
-        region = self.affected[0]
-        nodes = slice(regions.first_node[region], regions.first_node[region + 1])
-        home = self._nodes_in_force()[nodes]
-        if not self._counts_exactly(region, home):
+        local = self._local(self.affected[0])
+        if not self._counts_exactly(local):
             return labels
-        local = np.full(self.problem.n_grids, -1, dtype=np.int64)
-        rows = regions.rows[regions.first_row[region] : regions.first_row[region + 1]]
-        local[rows] = np.arange(len(rows))
-        own = regions.local_labels(region, labels)
-        piece = self._piece(region)
-        frozen = local[self.frozen]
-        weight = self._by_node(self.weight, region)
-        found = self._exactly(piece, home, weight, own, frozen[frozen >= 0], self._clock(1.0), region, caps)
+        own = self.regions.local_labels(local.region, labels)
+        found = self._exactly(local, own, self._clock(1.0), caps)
         labels = np.array(labels)
-        units = np.flatnonzero(self.problem.nesting.region == region)
-        labels[units] = rows[found[regions.node_of[units] - regions.first_node[region]]]
+        labels[local.units] = local.rows[found[local.node]]
         return labels
 
-    def _piece(self, region: int) -> Piece:
-        """Return a region without prices of leaving home."""
-        piece = self.regions.piece(region)
-        nowhere = np.full(piece.n_nodes, -1, dtype=np.int32)
-        return replace(piece, home=nowhere, away_cost=np.zeros(piece.n_nodes, dtype=np.int64))
-
-    def _begin(
-        self,
-        piece: Piece,
-        home: NDArray[np.int32],
-        weight: NDArray[np.int64],
-        frozen: NDArray[np.int64],
-        clock: Clock,
-    ) -> NDArray[np.int32]:
+    def _begin(self, local: Local, clock: Clock) -> NDArray[np.int32]:
         """Contiguous labels with all parts, near those in force: new parts open where that disturbs least."""
+        piece, home = local.piece, local.home
         missing = np.setdiff1d(np.arange(piece.n_parts), home).tolist()
         barred = np.zeros(piece.n_parts, dtype=bool)
-        barred[frozen] = True
+        barred[local.frozen] = True
         known = np.setdiff1d(np.arange(piece.n_parts), missing)
         if missing and len(known):
             rank = places_of(known, piece.n_parts)
@@ -238,65 +215,54 @@ class Regional:
                 piece, lo=piece.lo[known], hi=piece.hi[known], target=piece.target[known], fixed=rank[piece.fixed],
                 unit_cost=piece.unit_cost[:, known] if len(piece.unit_cost) else piece.unit_cost,
             )  # fmt: skip
-            mended = self._mended(bare, rank[home], rank[frozen].astype(np.int64))
+            inner = replace(local, piece=bare, home=rank[home], frozen=rank[local.frozen].astype(np.int64))
+            mended = self._mended(inner)
             labels = None if mended is None else known[mended].astype(np.int32)
             for i, part in enumerate(missing):
                 if labels is None:
                     break
 
                 def judge(grown: NDArray[np.int32], last: bool = i == len(missing) - 1) -> tuple[int, ...]:
-                    return self._try(piece, home, weight, grown, frozen, clock) if last else (0,)
+                    return self._try(local, grown, clock) if last else (0,)
 
                 labels = open_part(piece, labels, part, barred, judge)
-            if labels is not None and (whole := self._whole(piece, labels, frozen)) is not None:
+            if labels is not None and (whole := self._whole(local, labels)) is not None:
                 return whole
-        start = self._mended(piece, home, frozen)
-        start = None if start is None else self._whole(piece, start, frozen)
+        start = self._mended(local)
+        start = None if start is None else self._whole(local, start)
         self.unmended |= start is None
         return home if start is None else start
 
-    def _whole(self, piece: Piece, labels: NDArray[np.int32], frozen: NDArray[np.int64]) -> NDArray[np.int32] | None:
+    def _whole(self, local: Local, labels: NDArray[np.int32]) -> NDArray[np.int32] | None:
         """Labels that are contiguous and honour what is fixed, frozen parts as they were; None where there are none."""
-        mended = Mending(labels)(piece, self.seed)
+        mended, frozen = Mending(labels)(local.piece, self.seed), local.frozen
         if mended is None:
             return None
         touched = mended != labels
         return None if np.isin(labels[touched], frozen).any() or np.isin(mended[touched], frozen).any() else mended
 
-    def _mended(self, piece: Piece, home: NDArray[np.int32], frozen: NDArray[np.int64]) -> NDArray[np.int32] | None:
+    def _mended(self, local: Local) -> NDArray[np.int32] | None:
         """Contiguous labels near those in force, frozen parts left as they are; None where there are none."""
-        if not len(frozen):
-            return Mending(home)(piece, self.seed)
-        parts = np.setdiff1d(np.arange(piece.n_parts), frozen)
-        start = np.array(home)
+        home, parts = local.home, local.loose
+        if not len(local.frozen):
+            return mend(local.piece, home, self.seed)
         if not len(parts):
-            return start if (start >= 0).all() else None
-        own, nodes = only_parts(piece, np.where(home < 0, parts[0], home).astype(np.int32), parts)
-        if len(nodes) < len(parts):
+            return np.array(home) if (home >= 0).all() else None
+        begin = np.where(home < 0, parts[0], home).astype(np.int32)
+        cut = local.cut(begin, parts)
+        if len(cut.nodes) < len(parts):
             return None
-        rank = places_of(parts, piece.n_parts)
-        mended = Mending(rank[home[nodes]])(own, self.seed)
-        if mended is None:
-            return None
-        start[nodes] = parts[mended]
-        return start
+        mended = mend(cut.piece, cut.inner(home), self.seed)
+        return None if mended is None else cut.put(home, mended)
 
-    def _try(
-        self,
-        piece: Piece,
-        home: NDArray[np.int32],
-        weight: NDArray[np.int64],
-        labels: NDArray[np.int32],
-        frozen: NDArray[np.int64],
-        clock: Clock,
-    ) -> tuple[int, int, int]:
+    def _try(self, local: Local, labels: NDArray[np.int32], clock: Clock) -> tuple[int, int, int]:
         """What labels are worth after a short search near what has changed."""
-        left = clock.steps_left()
+        left, piece, home = clock.steps_left(), local.piece, local.home
         part = Budget(
             None if clock.budget.seconds is None else clock.seconds_left() * TRIAL,
             None if left is None else max(1, int(left * TRIAL)),
         ).start()
-        found = self._shift(piece, labels, home, weight, labels, frozen, TRIAL_RINGS, part, quiet=True)
+        found = self._shift(local, labels, labels, TRIAL_RINGS, part, quiet=True)
         clock.tick(part.steps)
         away = (home >= 0) & (found != home)
         excess = np.zeros_like(piece.lo)
@@ -304,51 +270,38 @@ class Regional:
         excess = np.maximum(0, np.maximum(excess - piece.hi, piece.lo - excess))
         rows = np.repeat(np.arange(piece.n_nodes), np.diff(piece.indptr))
         cut = int(piece.weights[found[rows] != found[piece.indices]].sum()) // 2
-        return int((excess * 1_000_000 // piece.target).sum()), int(weight[away].sum()), cut
+        return int((excess * 1_000_000 // piece.target).sum()), int(local.weight[away].sum()), cut
 
     def _exactly(
-        self,
-        piece: Piece,
-        home: NDArray[np.int32],
-        weight: NDArray[np.int64],
-        labels: NDArray[np.int32],
-        frozen: NDArray[np.int64],
-        clock: Clock,
-        region: int,
-        caps: Sequence[Cap] = (),
+        self, local: Local, labels: NDArray[np.int32], clock: Clock, caps: Sequence[Cap] = ()
     ) -> NDArray[np.int32]:
         """Solve a small region exactly, as far as time allows, and note what is proved."""
-        parts = np.setdiff1d(np.arange(piece.n_parts), frozen)
-        if piece.n_nodes * len(parts) > MOST_LITERALS or len(parts) < 2 or self.stopped:
+        parts = local.loose
+        if local.piece.n_nodes * len(parts) > MOST_LITERALS or len(parts) < 2 or self.stopped:
             return labels
-        own, nodes = only_parts(piece, labels, parts)
-        rank = places_of(parts, piece.n_parts)
-        steps = clock.budget.steps
+        cut, steps = local.cut(labels, parts), clock.budget.steps
         found, _, bound = least_changed(
-            own,
-            rank[home[nodes]],
-            weight[nodes],
-            rank[labels[nodes]],
-            caps=[(self._by_node(cap.weight, region)[nodes], cap.most) for cap in caps],
+            cut.piece,
+            cut.inner(local.home),
+            local.prices(self.weight)[np.ix_(cut.nodes, parts)],
+            cut.inner(labels),
+            caps=[(local.prices(cap.weight)[np.ix_(cut.nodes, parts)], cap.most) for cap in caps],
             spare=self.spare,
             seconds=max(0.05, min(clock.seconds_left(), MOST_SECONDS)),
             deterministic_seconds=None if steps is None else max(0.1, steps * SECONDS_A_STEP),
             seed=self.seed,
         )
-        labels = np.array(labels)
-        labels[nodes] = parts[found]
-        if bound is not None and not caps and self._counts_exactly(region, home):
-            self.proved[region] = bound
-        return labels
+        if bound is not None and not caps:
+            self.least.add(local.region)
+            if self._counts_exactly(local):
+                self.proved[local.region] = bound
+        return cut.put(labels, found)
 
-    def _counts_exactly(self, region: int, home: NDArray[np.int32]) -> bool:
-        """Whether what is away from home in a region is what has moved in it, whichever of its grids had to go."""
-        regions, units = self.regions, np.flatnonzero(self.problem.nesting.region == region)
-        part = home[regions.node_of[units] - regions.first_node[region]]
-        row = np.where(part >= 0, regions.rows[regions.first_row[region] + np.maximum(part, 0)], -1)
+    def _counts_exactly(self, local: Local) -> bool:
+        """Whether no plan of a region moves less than one of its piece, whichever of its grids had to go."""
         return (
-            bool((row == self.force.home[units]).all())
-            and not np.isin(self.force.before[units], self.force.closed).any()
+            local.region not in self.regions.narrowed
+            and not np.isin(self.force.before[local.units], self.force.closed).any()
         )
 
     def _clock(self, share: float) -> Clock:
@@ -360,12 +313,9 @@ class Regional:
 
     def _shift(
         self,
-        piece: Piece,
+        local: Local,
         start: NDArray[np.int32],
-        home: NDArray[np.int32],
-        weight: NDArray[np.int64],
         labels: NDArray[np.int32],
-        frozen: NDArray[np.int64],
         rings: int,
         clock: Clock,
         until: float = 1.0,
@@ -376,35 +326,25 @@ class Regional:
 
         Where limits stay broken, the search ends when the share `until` of the budget is spent.
         """
+        piece, home = local.piece, local.home
         changed = (labels != home) | (labels != start)
         bad = _broken(piece, labels)
         bad[labels[changed]] = True
         bad[home[changed & (home >= 0)]] = True
         bad[start[changed]] = True
-        parts = np.setdiff1d(near_parts(piece, labels, np.flatnonzero(bad), rings), frozen)
+        parts = np.setdiff1d(near_parts(piece, labels, np.flatnonzero(bad), rings), local.frozen)
         if len(parts) < 2:
             return labels
-        own, nodes = only_parts(piece, labels, parts)
-        rank = places_of(parts, piece.n_parts)
-        shifting = Shifting(spare=0 if quiet else self.spare)
+        cut, shifting = local.cut(labels, parts), Shifting(spare=0 if quiet else self.spare)
 
         def watch(worth: Worth) -> bool:
             return (not quiet and self._watch(worth)) or (worth[0] > 0 and clock.fraction() >= until)
 
         found = shifting(
-            own,
-            rank[start[nodes]],
-            rank[home[nodes]],
-            weight[nodes],
-            clock,
-            self.seed,
-            watch,
-            labels=rank[labels[nodes]],
-            pool=self.pool,
-        )
-        labels = np.array(labels)
-        labels[nodes] = parts[found]
-        return labels
+            cut.piece, cut.inner(start), cut.inner(home), local.weight[cut.nodes], clock, self.seed, watch,
+            labels=cut.inner(labels), pool=self.pool,
+        )  # fmt: skip
+        return cut.put(labels, found)
 
     def _watch(self, worth: Worth) -> bool:
         """Note an improvement, tell of it; True stops."""

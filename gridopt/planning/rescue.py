@@ -8,11 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse.csgraph import connected_components
 
-from gridopt.planning.parts import only_parts, places_of
+from gridopt.planning.mended import components_of
+from gridopt.planning.parts import Cutout
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.pieces import solve_piece
@@ -65,19 +64,17 @@ def rescue(
     -----
     `solve_piece` is for connected pieces: each component is searched by itself, where it breaks something.
     """
-    rows = np.repeat(np.arange(piece.n_nodes), np.diff(piece.indptr))
-    matrix = sparse.csr_matrix((np.ones(len(rows), np.int8), (rows, piece.indices)), shape=(piece.n_nodes,) * 2)
-    count, component = connected_components(matrix, directed=False)
+    component = components_of(piece)
+    count = int(component.max()) + 1
     if count == 1:
         return _connected(piece, home, weight, labels, clock, seed, pool, workers, stop)
     best = np.array(labels)
     for c in range(count):
         parts = np.unique(labels[component == c]).astype(np.int64)
-        own, nodes = only_parts(piece, labels, parts)
-        rank = places_of(parts, piece.n_parts)
-        if len(parts) > 1 and len(nodes) == (component == c).sum():
-            args = rank[home[nodes]], weight[nodes], rank[labels[nodes]]
-            best[nodes] = parts[_connected(own, *args, clock, seed, pool, workers, stop)]
+        cut = Cutout.of(piece, labels, parts)
+        if len(parts) > 1 and len(cut.nodes) == (component == c).sum():
+            args = cut.inner(home), weight[cut.nodes], cut.inner(labels)
+            best = cut.put(best, _connected(cut.piece, *args, clock, seed, pool, workers, stop))
     return best
 
 

@@ -47,6 +47,7 @@ def settle(problem: Problem, home: NDArray[np.int32], labels: NDArray[np.int32])
     """
     goal = np.where(home >= 0, home, labels).astype(np.int32)
     board = Board(problem.graph, labels, goal)
+    board.stays[:] = True  # a new grid keeps a unit
     most = cost(problem, labels), total_violation(problem, labels), len(broken_locks(problem, labels))
     loads = np.zeros_like(problem.lo)
     np.add.at(loads, labels, problem.workload)

@@ -14,28 +14,32 @@ from gridopt.errors import InputError
 from gridopt.model.plan import Plan
 from gridopt.model.result import Result
 from gridopt.viz.colours import PALETTE, colour_parts
-from gridopt.viz.labels import draw_labels, points_per_metre
-from gridopt.viz.loads import MANY_GRIDS, Loads, draw_deviations, draw_table, table_height
+from gridopt.viz.labels import draw_labels
+from gridopt.viz.loads import MANY_GRIDS, Loads, draw_deviations, draw_table
+from gridopt.viz.page import (
+    MARGIN,
+    checked_path,
+    draw_grids,
+    draw_legend,
+    line_scale,
+    metres_per_unit,
+    new_page,
+    path_of,
+    projected,
+    same_crs,
+)
 from gridopt.viz.shapes import align_units, dissolve, lines_between, touching_pairs
-from gridopt.viz.style import INK, MUTED, PAPER, STREETS, WATER, drawn_class, write_text
+from gridopt.viz.style import INK, MUTED, STREETS, WATER, drawn_class, write_text
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame, GeoSeries
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_barriers", "draw_lines", "draw_map", "draw_streets", "path_of", "plan_of", "save_map"]
+__all__ = ["draw_barriers", "draw_lines", "draw_map", "draw_streets", "plan_of", "save_map"]
 
 CLASS_COLUMNS = ("class", "highway", "fclass")
 """Where the class of a street is looked for."""
-SUFFIXES = (".pdf", ".png", ".svg")
-MAP_INCHES = (8.6, 8.0)
-"""Largest width and height of the map."""
-PANEL_INCHES = 4.4
-MARGIN, TITLE, LEGEND = 0.3, 0.85, 0.5
-"""Inches around everything, above and below the map."""
-COMFORTABLE_POINTS = 40.0
-"""Size of a grid on paper at which lines have their full width; smaller grids get thinner lines."""
 
 
 def plan_of(given: Plan | Result) -> Plan:
@@ -133,28 +137,28 @@ def draw_map(
     >>> len(draw_map(plan, units).axes)
     3
     """
-    target = None if path is None else _checked_path(path)
+    target = None if path is None else checked_path(path)
     status = str(plan.status) if status is None and isinstance(plan, Result) else status
     plan = plan_of(plan)
     loads = Loads.of(plan, _attribute_position(plan, attribute))
-    aligned = _projected(align_units(units, plan.problem.graph.ids))
+    aligned = projected(align_units(units, plan.problem.graph.ids))
     grids = dissolve(aligned.geometry.to_numpy(), plan.labels, plan.problem.n_grids)
     pairs, lines = lines_between(grids)
     touching = touching_pairs(grids)
     colours = np.array(PALETTE, dtype=object)[colour_parts(len(grids), pairs, touching)]
 
-    figure, axes, legend, panel = _page(aligned.total_bounds, len(grids))
-    scale = _line_scale(axes, aligned, len(grids))
-    _draw_grids(axes, grids, colours)
+    figure, axes, legend, panel = new_page(aligned.total_bounds, len(grids))
+    scale = line_scale(axes, aligned, len(grids))
+    draw_grids(axes, grids, colours)
     if streets is None:
         draw_lines(axes, aligned.boundary.to_numpy(), "#ffffff", 0.7 * scale, zorder=2)
-    handles = [] if barriers is None else [draw_barriers(axes, _same_crs(barriers, aligned), scale)]
+    handles = [] if barriers is None else [draw_barriers(axes, same_crs(barriers, aligned), scale)]
     if streets is not None:
-        handles += draw_streets(axes, _same_crs(streets, aligned), class_column, scale)
+        handles += draw_streets(axes, same_crs(streets, aligned), class_column, scale)
     outline = np.concatenate([lines, dissolve(grids, np.zeros(len(grids), dtype=np.int64), 1)])
     draw_lines(axes, outline, INK, 2.0 * scale, zorder=6)
     draw_labels(axes, grids, plan.grid_ids)
-    _draw_legend(legend, axes, handles, _metres_per_unit(aligned.crs))
+    draw_legend(legend, axes, handles, metres_per_unit(aligned.crs))
     if len(grids) > MANY_GRIDS:
         draw_deviations(panel, loads)
     else:
@@ -163,15 +167,6 @@ def draw_map(
     if target is not None:
         save_map(figure, target, dpi)
     return figure
-
-
-def _checked_path(path: str | os.PathLike[str]) -> Path:
-    target = Path(path)
-    if target.suffix.lower() not in SUFFIXES:
-        raise InputError(f"cannot draw {target.name!r}: the suffix must be one of {', '.join(SUFFIXES)}.")
-    if not target.parent.is_dir():
-        raise InputError(f"cannot write {target}: the folder {target.parent} does not exist. Create it first.")
-    return target
 
 
 def _attribute_position(plan: Plan, attribute: str | None) -> int:
@@ -183,76 +178,7 @@ def _attribute_position(plan: Plan, attribute: str | None) -> int:
     return names.index(attribute)
 
 
-def _projected(units: GeoDataFrame) -> GeoDataFrame:
-    is_in_degrees = units.crs is not None and units.crs.is_geographic
-    return units.to_crs(units.estimate_utm_crs()) if is_in_degrees else units
-
-
-def _metres_per_unit(crs: Any) -> float:
-    return float(crs.axis_info[0].unit_conversion_factor) if crs is not None and crs.axis_info else 1.0
-
-
-def _same_crs(layer: Any, units: GeoDataFrame) -> Any:
-    return layer if layer.crs is None or units.crs is None or layer.crs == units.crs else layer.to_crs(units.crs)
-
-
-def _page(bounds: NDArray[np.float64], k: int) -> tuple[Figure, Axes, Axes, Axes]:
-    """Lay out the figure: map, legend strip under it, panel at the right, title above; all sizes in inches."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    width, height = max(bounds[2] - bounds[0], 1e-9), max(bounds[3] - bounds[1], 1e-9)
-    inches = min(MAP_INCHES[0] / width, MAP_INCHES[1] / height)
-    map_w, map_h = max(width * inches, 4.5), max(height * inches, 2.5)
-    panel_h = max(map_h + LEGEND, table_height(k) if k <= MANY_GRIDS else 5.5)
-    page_w, page_h = map_w + PANEL_INCHES + 3 * MARGIN, panel_h + TITLE + 2 * MARGIN
-    figure = Figure(figsize=(page_w, page_h), facecolor=PAPER)
-    FigureCanvasAgg(figure)
-
-    def box(x: float, y: float, w: float, h: float) -> Axes:
-        axes = figure.add_axes((x / page_w, y / page_h, w / page_w, h / page_h))
-        axes.set_axis_off()
-        return axes
-
-    top = page_h - MARGIN - TITLE
-    axes = box(MARGIN, top - map_h, map_w, map_h)
-    axes.set_aspect("equal")
-    pad = 0.01 * max(width, height)
-    axes.set_xlim(bounds[0] - pad, bounds[2] + pad)
-    axes.set_ylim(bounds[1] - pad, bounds[3] + pad)
-    legend = box(MARGIN, top - map_h - LEGEND, map_w, LEGEND)
-    panel = box(map_w + 2 * MARGIN, top - panel_h, PANEL_INCHES, panel_h)
-    for strip, w, h in ((legend, map_w, LEGEND), (panel, PANEL_INCHES, panel_h)):
-        strip.set_xlim(0, w)
-        strip.set_ylim(h, 0)
-    return figure, axes, legend, panel
-
-
-def _line_scale(axes: Axes, units: GeoDataFrame, k: int) -> float:
-    size = np.sqrt(units.area.sum() / max(k, 1)) * points_per_metre(axes)
-    return float(np.clip(size / COMFORTABLE_POINTS, 0.25, 1.0))
-
-
 # ---- layers of the map ----------------------------------------------------------------------------------------------
-
-
-def _draw_grids(axes: Axes, grids: NDArray[Any], colours: NDArray[Any]) -> None:
-    from matplotlib.collections import PathCollection
-
-    drawn = PathCollection([path_of(g) for g in grids], facecolors=list(colours), edgecolors="none", zorder=1)
-    drawn.set_gid("grids")
-    axes.add_collection(drawn, autolim=False)
-
-
-def path_of(shape: Any) -> Any:
-    """One compound path of all rings of a polygon or several."""
-    import shapely
-    from matplotlib.path import Path as Outline
-
-    rings = shapely.get_rings(shapely.get_parts(shape))
-    if not len(rings):
-        return Outline(np.zeros((0, 2)))
-    return Outline.make_compound_path(*[Outline(shapely.get_coordinates(r), closed=True) for r in rings])
 
 
 def draw_lines(axes: Axes, shapes: NDArray[Any], colour: str, width: float, zorder: float, **style: Any) -> Any:
@@ -321,45 +247,6 @@ def draw_streets(axes: Axes, streets: Any, class_column: str | None, scale: floa
     return handles[::-1]
 
 
-def _draw_legend(strip: Axes, axes: Axes, handles: list[tuple[Any, str]], metres: float) -> None:
-    """Scale bar at the left, what the lines mean in the middle, north at the right."""
-    from matplotlib.legend_handler import HandlerTuple
-    from matplotlib.lines import Line2D
-
-    width = strip.get_xlim()[1]
-    per_inch = 72 / points_per_metre(axes) * metres
-    step = _round_length(per_inch * 1.6)
-    inches = step / per_inch
-    for start, colour in ((0.0, INK), (0.5, PAPER)):
-        ends = [start * inches, (start + 0.5) * inches]
-        strip.fill_between(ends, 0.30, 0.36, facecolor=colour, edgecolor=INK, lw=0.8)
-    label = f"{step / 1000:g} km" if step >= 1000 else f"{step:g} m"
-    write_text(strip, inches / 2, 0.24, label, size=8, ha="center", va="bottom")
-    handles = [(Line2D([], [], color=INK, linewidth=2.0), "grid border"), *handles]
-    strip.legend(
-        [h for h, _ in handles],
-        [name for _, name in handles],
-        handler_map={tuple: HandlerTuple(ndivide=1)},
-        loc="center",
-        bbox_to_anchor=(0.56, 0.36),
-        ncols=len(handles),
-        frameon=False,
-        fontsize=8,
-        handlelength=1.8,
-        columnspacing=1.2,
-    )
-    strip.annotate(
-        "", (width - 0.12, 0.10), (width - 0.12, 0.46), arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.2}
-    )
-    write_text(strip, width - 0.26, 0.32, "N", size=9, weight="bold", ha="center", va="center")
-
-
-def _round_length(metres: float) -> float:
-    """Largest of 1, 2, 5 times a power of ten that is at most `metres`."""
-    power = 10.0 ** np.floor(np.log10(metres))
-    return float(max(m * power for m in (1, 2, 5) if m * power <= metres * (1 + 1e-9)))
-
-
 def _draw_title(figure: Figure, loads: Loads, title: str | None, status: str | None) -> None:
     width, height = figure.get_size_inches()
     facts = [loads.worst_text(), loads.outside_text()]
@@ -405,7 +292,7 @@ def save_map(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> Pa
     """
     import matplotlib as mpl
 
-    target = _checked_path(path)
+    target = checked_path(path)
     temporary = target.with_name(f".{target.stem}-{os.getpid()}{target.suffix}")
     date = {"Date": None} if target.suffix.lower() == ".svg" else {}
     if target.suffix.lower() == ".pdf":

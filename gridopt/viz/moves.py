@@ -13,20 +13,17 @@ from gridopt.model.plan import Plan
 from gridopt.viz.colours import PALETTE, colour_parts
 from gridopt.viz.labels import draw_labels
 from gridopt.viz.loads import number
-from gridopt.viz.map import (
+from gridopt.viz.map import draw_barriers, draw_lines, draw_streets, save_map
+from gridopt.viz.page import (
     MARGIN,
-    _checked_path,
-    _draw_grids,
-    _draw_legend,
-    _line_scale,
-    _metres_per_unit,
-    _page,
-    _projected,
-    _same_crs,
-    draw_barriers,
-    draw_lines,
-    draw_streets,
-    save_map,
+    checked_path,
+    draw_grids,
+    draw_legend,
+    line_scale,
+    metres_per_unit,
+    new_page,
+    projected,
+    same_crs,
 )
 from gridopt.viz.shapes import align_units, dissolve, lines_between, touching_pairs
 from gridopt.viz.style import BAD, INK, MUTED, PAPER, write_text
@@ -103,8 +100,8 @@ def draw_moves(
     >>> len(draw_moves(plan, pd.Series(["G001", "G001"], index=["a", "b"]), units).axes)
     3
     """
-    target = None if path is None else _checked_path(path)
-    aligned = _projected(align_units(units, plan.problem.graph.ids))
+    target = None if path is None else checked_path(path)
+    aligned = projected(align_units(units, plan.problem.graph.ids))
     was = _read_before(before, plan)
     now = plan.grid_ids[plan.labels]
     shapes = aligned.geometry.to_numpy()
@@ -113,14 +110,14 @@ def draw_moves(
     grids = dissolve(shapes, plan.labels, plan.problem.n_grids)
     pairs, lines = lines_between(grids)
     colours = np.array(PALETTE, dtype=object)[colour_parts(len(grids), pairs, touching_pairs(grids))]
-    figure, axes, legend, panel = _page(aligned.total_bounds, 1)
-    scale = _line_scale(axes, aligned, len(grids))
-    _draw_grids(axes, grids, np.array([_paler(c) for c in colours], dtype=object))
-    _draw_grids(axes, shapes[moved], colours[plan.labels[moved]])
+    figure, axes, legend, panel = new_page(aligned.total_bounds, 1)
+    scale = line_scale(axes, aligned, len(grids))
+    draw_grids(axes, grids, np.array([_paler(c) for c in colours], dtype=object))
+    draw_grids(axes, shapes[moved], colours[plan.labels[moved]])
     draw_lines(axes, shapes, PAPER, 0.5 * scale, zorder=2)
-    handles = [] if barriers is None else [draw_barriers(axes, _same_crs(barriers, aligned), scale)]
+    handles = [] if barriers is None else [draw_barriers(axes, same_crs(barriers, aligned), scale)]
     if streets is not None:
-        handles += draw_streets(axes, _same_crs(streets, aligned), class_column, scale)
+        handles += draw_streets(axes, same_crs(streets, aligned), class_column, scale)
     draw_lines(axes, np.concatenate([lines, dissolve(grids, np.zeros(len(grids), dtype=int), 1)]), INK, 1.6 * scale, 6)
     draw_lines(axes, shapes[moved], INK, 0.8 * scale, 6.1)
     if fresh.any():
@@ -131,7 +128,7 @@ def draw_moves(
     flows = _flows(plan, was, now, moved)
     _draw_arrows(axes, flows, centres, max(scale, 0.5))
     draw_labels(axes, grids, plan.grid_ids)
-    _draw_legend(legend, axes, handles, _metres_per_unit(aligned.crs))
+    draw_legend(legend, axes, handles, metres_per_unit(aligned.crs))
     _draw_list(panel, flows, plan)
     _draw_facts(figure, plan, moved, fresh, flows, title)
     if target is not None:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from gridopt.errors import Finding
 from gridopt.viz.colours import PALETTE, colour_parts
 from gridopt.viz.labels import draw_labels
-from gridopt.viz.map import draw_barriers, draw_lines, draw_streets, path_of, plan_of, save_map
+from gridopt.viz.map import draw_barriers, draw_lines, draw_streets, plan_of, save_map
+from gridopt.viz.page import path_of
 from gridopt.viz.shapes import dissolve, lines_between, touching_pairs
 from gridopt.viz.style import INK, MUTED, PAPER, write_text
 

@@ -176,6 +176,7 @@ def test_cambridge_without_its_arterials_and_with_them_again(cambridge, parcels)
     assert kinds["merged"] > 0.02
     assert kinds["same"] + kinds["merged"] > 0.98, "blocks merge, but for a few beside what else goes with an arterial"
     assert away.comparison.figures["workload"]["parcels"] < 0.12
+    assert away.done.moved_amount < 2.6 * away.done.bound, "a grid fell into six pieces: the bound counts joining them"
     back = change(away.done.plan, less, full, "parcels", "0.15")
     kinds = back.walk.new["kind"].value_counts(normalize=True)
     assert kinds["same"] + kinds["split"] > 0.98

@@ -20,7 +20,8 @@ from gridopt.solvers.exact.variables import Facts, read_facts
 __all__ = ["Caps", "least_changed"]
 
 Caps = Sequence[tuple[NDArray[np.int64], int]]
-"""Weights of the nodes, and how much of them may be away from home at most."""
+"""Weights of the nodes, or of each node in each part, and how much of them may be away from home at most."""
+Prices = list[list[int]]
 LARGEST = 2**53
 """CP-SAT's bound comes as a double."""
 
@@ -31,19 +32,18 @@ class _Goal:
 
     piece: Any
     facts: Facts
-    weight: list[int]
-    caps: Caps
+    prices: Prices
+    caps: Sequence[tuple[Prices, int]]
     most_violation: int | None = None
     most_away: int | None = None
 
-    def away(self, labels: Sequence[int], weight: Sequence[int] | None = None) -> int:
+    def away(self, labels: Sequence[int], prices: Prices | None = None) -> int:
         """Weight of the nodes that are not at home."""
-        home = self.piece.home.tolist()
-        return sum(w for w, h, j in zip(weight or self.weight, home, labels) if h not in (-1, j))
+        return sum(row[j] for row, j in zip(prices or self.prices, labels))
 
     def keeps(self, labels: Sequence[int]) -> bool:
         """Whether labels are within the caps and no worse than what is kept."""
-        if any(self.away(labels, w.tolist()) > most for w, most in self.caps):
+        if any(self.away(labels, prices) > most for prices, most in self.caps):
             return False
         if self.most_violation is not None and violation_of(self.facts, labels) > self.most_violation:
             return False
@@ -69,8 +69,8 @@ class _Changes(_Rounds):
         self.bound = 0
         facts, variables = goal.facts, self.variables
         add.add_order(self.model, facts, variables, [], tight=False)
-        for weight, most in goal.caps:
-            self.model.add(self._away(weight.tolist()) <= most)
+        for prices, most in goal.caps:
+            self.model.add(self._away(prices) <= most)
         violation = add_violation(self.model, facts, variables) if goal.most_violation != 0 else None
         if violation is None:
             add.add_limits(self.model, facts, variables)
@@ -81,19 +81,25 @@ class _Changes(_Rounds):
         else:
             self.model.add(violation <= goal.most_violation)
         if goal.most_away is None:
-            self.model.minimize(self._away(goal.weight))
+            self.model.minimize(self._away(goal.prices))
             return
-        self.model.add(self._away(goal.weight) <= goal.most_away)
+        self.model.add(self._away(goal.prices) <= goal.most_away)
         add_cost(self.model, goal.piece, facts, variables)
 
     def _is_plan(self, labels: tuple[int, ...]) -> bool:
         return super()._is_plan(labels) and self.goal.keeps(labels)
 
-    def _away(self, weight: Sequence[int]) -> Any:
-        """``sum_u weight[u] (1 - x[u][home[u]])``."""
-        terms = [(u, h) for u, h in enumerate(self.goal.piece.home.tolist()) if h >= 0 and weight[u]]
-        literals = [~self.variables.x[u][h] for u, h in terms]
-        return weighted_sum(literals, [weight[u] for u, _ in terms])
+    def _away(self, prices: Prices) -> Any:
+        """``sum_uj prices[u][j] x[u][j]``; ``weight[u] (1 - x[u][home[u]])`` where all others are alike."""
+        literals, factors = [], []
+        for x, row in zip(self.variables.x, prices):
+            if len(row) - row.count(max(row)) == 1:
+                literals.append(~x[row.index(0)])
+                factors.append(max(row))
+                continue
+            literals += [x[j] for j, price in enumerate(row) if price]
+            factors += [price for price in row if price]
+        return weighted_sum(literals, factors)
 
 
 def least_changed(
@@ -118,8 +124,8 @@ def least_changed(
         Its own prices of leaving home do not count.
     home : ndarray of int32, shape (n,)
         Part each node comes from, -1 where it is all the same.
-    weight : ndarray of int64, shape (n,)
-        What counts when a node is not at home.
+    weight : ndarray of int64, shape (n,) or (n, k)
+        What counts when a node is not at home; or when it is in each part, whatever its home.
     start : ndarray of int32, shape (n,)
         Contiguous labels within the caps to begin with.
     caps : sequence of (ndarray of int64, int)
@@ -138,9 +144,12 @@ def least_changed(
     piece = replace(piece, home=home, away_cost=np.zeros(len(home), dtype=np.int64))
     facts = read_facts(piece)
     refused = _refusal(piece, facts, for_cost=False)
-    if refused is not None or int(weight.sum()) >= LARGEST:
+    if refused is not None or int(weight.max(axis=-1).sum() if weight.ndim > 1 else weight.sum()) >= LARGEST:
         return start, False, None
-    goal, best = _Goal(piece, facts, weight.tolist(), caps), tuple(int(j) for j in start)
+    prices, always = _prices(weight, home, piece.n_parts)
+    limits = [(_prices(w, home, piece.n_parts), most) for w, most in caps]
+    goal = _Goal(piece, facts, prices, [(own, most - least) for (own, least), most in limits])
+    best = tuple(int(j) for j in start)
     left = {"seconds": seconds, "effort": deterministic_seconds}
 
     def run(goal: _Goal) -> Proof:
@@ -168,4 +177,13 @@ def least_changed(
         if _refusal(piece, facts) is None:
             proof = run(replace(goal, most_violation=violation, most_away=most))
             best = tuple(proof.labels.tolist())  # type: ignore[union-attr]
-    return np.array(best, dtype=np.int32), proof.status == "optimal", bound
+    return np.array(best, dtype=np.int32), proof.status == "optimal", None if bound is None else bound + always
+
+
+def _prices(weight: NDArray[np.int64], home: NDArray[np.int32], k: int) -> tuple[Prices, int]:
+    """What each node counts in each part, more than it does anyway; and what all of them do anyway."""
+    if weight.ndim == 1:
+        away = (home[:, None] >= 0) & (home[:, None] != np.arange(k))
+        weight = np.where(away, weight[:, None], 0)
+    least = weight.min(axis=1)
+    return (weight - least[:, None]).tolist(), int(least.sum())

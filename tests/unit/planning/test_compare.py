@@ -14,6 +14,7 @@ import gridopt as go
 from gridopt.errors import InputError
 from gridopt.planning.compare import compare
 from gridopt.planning.lineage import Lineage, Record
+from tests.conftest import lattice
 
 
 def path_problem(work, k: int, **more) -> go.Problem:
@@ -30,7 +31,7 @@ SIX = path_problem([1, 2, 3, 3, 2, 1], 2)
 def test_one_unit_moves():
     old, new = go.Plan(SIX, [0, 0, 0, 0, 1, 1], ["A", "B"]), go.Plan(SIX, [0, 0, 0, 1, 1, 1], ["A", "B"])
     found = compare(old, new)
-    assert found.moves.values.tolist() == [["u3", "A", "B", 3, "relieves A (+50.0%); fills B (-50.0%)"]]
+    assert found.moves.values.tolist() == [["u3", "A", "B", 3, "relieves A by 50.0 %, border now along Main St"]]
     assert found.figures["workload"] == {"homes": 0.25}
     assert found.figures["moved_workload"] == {"homes": 3}
     assert found.figures["units"] == pytest.approx(1 / 6)
@@ -86,7 +87,7 @@ def test_a_split_and_a_merge_are_told():
         ("G003", "G001", "merge", 2),
         ("G003", None, "retired", 2),
     ]
-    assert back.moves["reason"].tolist() == ["G003 ends; fills G001 (-50.0%)"] * 2
+    assert back.moves["reason"].tolist() == ["G003 is dissolved, border now along Main St", "G003 is dissolved"]
     assert Lineage("f", 4).after(told).retired == ("G003",)
 
 
@@ -153,3 +154,16 @@ def test_loads_before_and_after_differ_by_the_moves(before, after):
     assert (grids["n_units_before"] + grids["units_in"] - grids["units_out"]).tolist() == grids["n_units"].tolist()
     records = found.lineage(1)
     assert sum(r.units for r in records if r.operation == "move") == len(moves)
+
+
+def test_reasons_are_those_of_rebalance() -> None:
+    """Move for move the same words, where both plans are given and nothing else is known."""
+    graph = lattice(8, 8)
+    labels = (np.arange(64) // 8 // 4) * 2 + np.arange(64) % 8 // 4
+    work = np.random.default_rng(2).integers(5, 30, 64)
+    problem = go.build_problem(graph, workload=work, n_grids=4, tolerance="0.02")
+    old = go.Plan(problem, labels.astype(np.int32))
+    new = go.rebalance(problem, old, steps=100_000, workers=1)
+    found = go.compare(old, new, match="ids").moves.set_index("unit")["reason"]
+    assert len(new.moves) > 2
+    assert found.to_dict() == {move.unit: move.reason for move in new.moves}

@@ -230,6 +230,21 @@ def test_what_more_moves_would_buy() -> None:
     assert capped.status == go.Status.VIOLATED
 
 
+def test_a_cap_that_leaves_limits_broken_is_named_with_what_would_suffice() -> None:
+    """Three units have to move, one may: the finding says so, and with that cap nothing is broken."""
+    path = Graph.from_edges(12, [(i, i + 1) for i in range(11)])
+    today = go.build_problem(path, workload=[10] * 12, n_grids=2, tolerance="0.01")
+    before = [0] * 9 + [1] * 3
+    few = rebalance(today, before, max_moved={"units": 1, "workload": 0.9}, steps=5000)
+    assert few.status == go.Status.VIOLATED
+    said = [f for f in few.findings if f.code == "capped"]
+    assert [(f.ids, f.value, f.limit) for f in said] == [(("G002", "G001"), 1.0, 3.0)]
+    assert "allows 1 of units (8.33%): 3 of units (25.00%) is the least that suffices" in said[0].cure
+    enough = rebalance(today, before, max_moved={"units": 3}, steps=5000)
+    assert enough.status == go.Status.OPTIMAL
+    assert not [f for f in enough.findings if f.code == "capped"]
+
+
 def test_a_cap_below_what_must_move_is_refused(lattice4x4: Graph, quarters: go.Plan) -> None:
     """A grid that goes gives all it has: fewer moves cannot be asked for."""
     today = go.build_problem(lattice4x4, workload=[10] * 16, n_grids=3, tolerance="0.2")

@@ -10,7 +10,9 @@ import pytest
 
 import gridopt as go
 from gridopt.planning import rebalance
+from gridopt.planning.afresh import solved_afresh
 from gridopt.rules.constraints import total_violation
+from gridopt.solvers.budget import Budget
 from tests.brute import is_connected, neighbours
 from tests.conftest import lattice
 
@@ -92,6 +94,69 @@ def test_a_plan_outside_limits_is_searched_as_solve_would() -> None:
     afresh = [total_violation(today, go.solve(today, steps=30_000, seed=s).require_plan().labels) for s in range(3)]
     new = [total_violation(today, rebalance(today, plan, steps=30_000, seed=s).plan.labels) for s in range(3)]
     assert sorted(new)[1] <= max(sorted(afresh)[1], 20_000)
+
+
+MISSED = (34, 39, 52, 59)
+"""Limits stayed broken by up to a per cent where `solve` keeps them, or nearly, with a tenth of the budget."""
+
+
+def crowded(seed: int) -> tuple[go.Problem, go.Plan | None, int]:
+    """Few units in each grid, a third of them changed by far: often there is no plan within limits; and a budget."""
+    if seed in MISSED:
+        graph, work = go.synthetic.plain_city(400, seed=seed)
+        rng = np.random.default_rng(seed)
+        changed = np.where(rng.random(400) < 0.3, work * rng.uniform(0.2, 3, 400), work)
+        before, today = (
+            go.build_problem(graph, np.maximum(1, w).astype(int), n_grids=26, tolerance="0.02") for w in (work, changed)
+        )
+        return today, go.solve(before, steps=40_000, seed=seed).plan, 80_000
+    rng = np.random.default_rng(seed)
+    n = int(rng.choice([60, 100]))
+    k, tolerance = int(rng.integers(n // 6, n // 3)), str(rng.choice(["0.05", "0.1"]))
+    graph, work = go.synthetic.plain_city(n, seed=seed)
+    both = np.column_stack([work, rng.integers(1, 20, graph.n_units)][: 1 + seed % 2])
+    half = np.where(graph.xy[:, 0] < graph.xy[:, 0].mean(), "w", "e") if seed % 3 == 0 else None
+    options = {"n_grids": k, "tolerance": tolerance, "parent": half}
+    plan = go.solve(go.build_problem(graph, both, **options), steps=50 * n, seed=seed).plan
+    changed = np.where(rng.random((n, 1)) < 0.3, both * rng.uniform(0.2, 3, (n, 1)), both)
+    today = go.build_problem(graph, np.maximum(1, changed).astype(int), **options)
+    return today, plan, int(rng.choice([10, 60])) * n
+
+
+def test_limits_are_never_broken_more_than_solve_breaks_them_with_a_tenth_of_the_budget() -> None:
+    """From the plan in force, and afresh; where `solve` is better, grids keep the ids of those they share most with."""
+    broken = 0
+    for seed in (*range(4), *MISSED):
+        today, plan, steps = crowded(seed)
+        if plan is None:
+            continue
+        new = rebalance(today, plan, steps=steps, seed=seed, workers=1)
+        violation = total_violation(today, new.plan.labels)
+        if not violation:
+            continue
+        broken += 1
+        for start in (plan, None):
+            other = go.solve(today, steps=steps // 10, seed=seed, start=start, workers=1).plan
+            assert other is None or violation <= total_violation(today, other.labels), (seed, start)
+    assert broken >= 3, "limits are kept: nothing is tried here"
+
+
+def test_what_solve_finds_keeps_the_ids_in_force() -> None:
+    """Where the search near the plan in force fails, and that of `solve` does not, most stays under its id."""
+    graph, work = go.synthetic.plain_city(400, seed=39)
+    problem = go.build_problem(graph, work, n_grids=26, tolerance="0.02")
+    plan = go.solve(problem, steps=40_000, seed=39).require_plan()
+    shuffled = np.random.default_rng(0).permutation(26)[plan.labels].astype(np.int32)
+    weight = problem.workload[:, 0]
+    found = list(solved_afresh(problem, plan.labels, plan.labels, weight, Budget(steps=4000), 39, 1, lambda: False))
+    assert weight[found[0] != plan.labels].sum() < 0.5 * weight.sum()
+    for labels in found:
+        assert len(np.unique(labels)) == 26
+        kept = weight[labels == plan.labels].sum()
+        best = max(weight[np.random.default_rng(s).permutation(26)[labels] == plan.labels].sum() for s in range(50))
+        assert kept >= best
+    again = list(solved_afresh(problem, shuffled, shuffled, weight, Budget(steps=4000), 39, 1, lambda: False))
+    assert weight[again[0] != shuffled].sum() < 0.5 * weight.sum(), "grids keep names, whatever their numbers"
 
 
 def draw(seed: int) -> tuple[go.Problem, pd.Series, list[set[int]], dict[str, Any], Any]:

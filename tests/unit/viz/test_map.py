@@ -18,7 +18,8 @@ from matplotlib.colors import to_hex
 import gridopt as go
 from gridopt.errors import InputError
 from gridopt.viz.loads import MANY_GRIDS, Loads
-from gridopt.viz.map import _round_length, draw_map
+from gridopt.viz.map import draw_map
+from gridopt.viz.page import round_length
 
 Town = Callable[..., tuple[go.Plan, gpd.GeoDataFrame]]
 
@@ -222,7 +223,7 @@ def test_the_scale_bar_has_its_length(town: Town) -> None:
 
 @pytest.mark.parametrize(("length", "rounded"), [(1, 1), (1.99, 1), (3, 2), (7, 5), (10, 10), (49, 20), (1234, 1000)])
 def test_scale_bars_have_round_lengths(length: float, rounded: float) -> None:
-    assert _round_length(length) == rounded
+    assert round_length(length) == rounded
 
 
 def test_bad_requests_are_refused_before_drawing(town: Town, tmp_path: Path) -> None:
