@@ -179,6 +179,27 @@ def _search(
         _several_starts(piece, clock, seed, best, effort, pool, workers, stop)
         table.put(best.labels)
         annealing = _next(annealing, best.violation > 0, 0)
+    _in_turn(piece, table, clock, seed, best, annealing, effort, pool, stop)
+    _redivide(table, clock, budget, seed, best, effort, stop, pool)
+    clock.budget = whole
+    table.put(best.labels)
+    polish = _next(effort.annealing, False, 0)
+    _in_turn(piece, table, clock, seed + 1, best, polish, effort, pool, stop)
+    return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
+
+
+def _in_turn(
+    piece: Piece,
+    table: Table,
+    clock: Clock,
+    seed: int,
+    best: Best,
+    annealing: Annealing,
+    effort: Effort,
+    pool: Executor | None,
+    stop: Callable[[], bool],
+) -> None:
+    """Anneal, mend limits, and anneal again, until the clock expires or nothing moves."""
     cycle = 0
     while not clock.expired():
         spent = _cycle(table, clock, seed + 7919 * cycle, best, annealing, effort, pool, stop)
@@ -188,11 +209,11 @@ def _search(
         if best.violation:
             _mend(piece, table, clock, seed + 7919 * cycle, best, effort, stop, pool)
             table.put(best.labels)
+            effort.redivision(table, clock, seed + 7919 * cycle, best, stop, pool, only_broken=True)
+            table.put(best.labels)
         mend = best.violation > 0 and piece.n_nodes <= effort.mended_whole
         annealing = _next(effort.annealing, mend, cycle)
         cycle += 1
-    _redivide(table, clock, budget, seed, best, effort, stop, pool)
-    return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
 
 
 def _redivide(

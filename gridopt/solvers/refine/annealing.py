@@ -23,6 +23,9 @@ EARLY = 0.1
 """Chains come so much sooner where limits are closer than the load of a typical node: few single moves keep them."""
 USUAL_SPREAD = 1.33
 """Mean square of the weights of edges over the square of their mean: what cities of generated streets have."""
+CLOSE, FIRMEST = 0.4, 1.75
+"""Limits closer than so many loads of a typical node have their price from the start, up to so many times the usual:
+else load drifts from one end of the territory to the other, and cannot be brought back once the price is high."""
 FIRM = 1e6
 """Price of a millionth of violation, in typical changes, once limits are hard."""
 
@@ -110,8 +113,10 @@ class Annealing:
         sooner, where they are narrow.
         """
         suited = replace(self, hot=self.hot * max(1.0, _spread(piece) / USUAL_SPREAD))
-        if _room(piece) < 1.0:
-            return replace(suited, bend=self.bend - 1, chains_from=self.chains_from * EARLY)
+        room = _room(piece)
+        if room < 1.0:
+            give = self.give * min(FIRMEST, max(1.0, CLOSE / room)) if room > 0 else self.give * FIRMEST
+            return replace(suited, give=give, bend=self.bend - 1, chains_from=self.chains_from * EARLY)
         return suited if piece.n_nodes < self.few_nodes * piece.n_parts else replace(suited, longest=1)
 
     def heat(self, fraction: float) -> float:

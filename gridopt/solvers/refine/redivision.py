@@ -42,8 +42,9 @@ class Redivision:
     ----------
     sizes, states : tuple of int
         Parts in the sets of each stage, and states looked at in each of them at most.
-    allowance : float
-        How much dearer a division of less violation may be, as a share of what is cut within the set.
+    allowances : tuple of float
+        How much dearer a division of less violation may be, as a share of what is cut within the set; around what
+        breaks limits one after the other, so that what can be mended cheaply is.
     longer : int
         States looked at around what breaks limits: so many times as many.
     few_nodes : int
@@ -56,7 +57,7 @@ class Redivision:
 
     sizes: tuple[int, ...] = (2, 3)
     states: tuple[int, ...] = (1000, 1000)
-    allowance: float = 4.0
+    allowances: tuple[float, ...] = (0.05, 0.2, 0.5, 1.0, 4.0)
     longer: int = 10
     few_nodes: int = 45
     share: float = 0.12
@@ -88,8 +89,13 @@ class Redivision:
         best: Best,
         watch: Callable[[], bool] | None = None,
         pool: Executor | None = None,
+        only_broken: bool = False,
     ) -> None:
-        """Divide sets of the plan on `table` until none gets better or the clock expires; `best` takes the plan."""
+        """
+        Divide sets of the plan on `table` until none gets better or the clock expires; `best` takes the plan.
+
+        With `only_broken`, those alone with a part outside its limits.
+        """
         if len(table.limits.lo) < 2 or table.terms.prices[1] or (table.csr.weights < 0).any():
             return
         room, rng = _Room(table), np.random.default_rng([seed, 907])
@@ -97,11 +103,12 @@ class Redivision:
         def stopped() -> bool:
             return clock.expired() or (watch is not None and watch())
 
-        for broken in (True, False):
+        stages = [(True, allowance) for allowance in self.allowances]
+        stages += [] if only_broken else [(False, self.allowances[-1])]
+        for broken, allowance in stages:
             for size, states in zip(self.sizes, self.states, strict=True):
-                self._stage(
-                    room, size, states * (self.longer if broken else 1), broken, rng, clock, best, stopped, pool
-                )
+                looks = states * (self.longer if broken else 1)
+                self._stage(room, size, looks, broken, allowance, rng, clock, best, stopped, pool)
 
     def _stage(
         self,
@@ -109,6 +116,7 @@ class Redivision:
         size: int,
         states: int,
         broken: bool,
+        allowance: float,
         rng: np.random.Generator,
         clock: Clock,
         best: Best,
@@ -129,7 +137,7 @@ class Redivision:
                 sets = sets[np.where(sets < 0, 0, table.board.sizes[sets]).sum(axis=1) <= self.few_nodes]
             due[:] = False
             for batch in _batches(sets[rng.permutation(len(sets))], k):
-                change = room.divide(batch, self.allowance, states, clock, pool)
+                change = room.divide(batch, allowance, states, clock, pool)
                 due[batch[(change[:, :2] < 0).any(axis=1)]] = True
                 due[k] = False
                 violation, cost = violation + int(change[:, 0].sum()), cost + int(change[:, 1].sum())
