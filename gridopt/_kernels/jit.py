@@ -6,7 +6,7 @@ from typing import Any
 
 from numba import njit
 
-__all__ = ["helper", "inlined", "kernel"]
+__all__ = ["folded", "helper", "inlined", "kernel"]
 
 _plain: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
@@ -16,3 +16,5 @@ helper = njit(**(_plain | {"no_cpython_wrapper": True}))
 """Called from kernels only: saves compiling the way in from Python."""
 inlined = njit(**(_plain | {"no_cpython_wrapper": True, "forceinline": True}))
 """The same, made part of each caller: for what is called millions of times a second with many arguments."""
+folded = njit(**(_plain | {"no_cpython_wrapper": True, "inline": "always"}))
+"""Folded into its only caller before compilation: with each level of calls all below it is compiled once more."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt._kernels.bits import ALL, NONE, ONE, lowest
-from gridopt._kernels.jit import helper, inlined, kernel
+from gridopt._kernels.jit import folded, helper, inlined, kernel
 from gridopt._kernels.layout import MOST_LUMPS, find_cores, lay_out, number_lumps
 
 __all__ = ["DEEPEST", "MOST_PARTS", "Desk", "redivide"]
@@ -135,7 +135,7 @@ def bound_loads(limits, total, sums, at, q, uneven):
     return miss, cost
 
 
-@inlined
+@folded
 def narrow(near, load, words, sums, price, limits, within, opened, q, at, free, strict):
     """
     Find the parts each free lump may still join, and the load each part may still come to, into `opened` and `limits`.
@@ -173,7 +173,7 @@ def narrow(near, load, words, sums, price, limits, within, opened, q, at, free, 
     return least
 
 
-@inlined
+@folded
 def settle(near, load, first, ends, weights, words, sums, paid, price, opened, q, at, free, room):
     """
     Take from `opened` what is too dear, and put lumps that may join one part only into it; return those left.
@@ -200,7 +200,7 @@ def settle(near, load, first, ends, weights, words, sums, paid, price, opened, q
     return free
 
 
-@inlined
+@folded
 def next_lump(near, words, q, at, free):
     """The free lump to decide next: the one beside most parts, to follow borders; of equal ones the first."""
     chosen, most = np.int64(-1), -1
@@ -216,7 +216,7 @@ def next_lump(near, words, q, at, free):
     return chosen
 
 
-@inlined
+@folded
 def settle_all(desk, ends, weights, q, at, count, miss, cost, ceiling, uneven):
     """
     Decide what follows from a state, so far as it can be told.
@@ -292,7 +292,7 @@ def branch_and_bound(desk, ends, weights, q, count, miss, cost, ceiling, most, u
     return miss, cost, steps
 
 
-@helper
+@folded
 def set_parts(limits, terms, desk, q, count):
     """Write limits, totals, what keeps all limits, and which parts may swap names, of the parts on the desk."""
     plain = terms.unit_cost.shape[0] == 0 and terms.home.shape[0] == 0
@@ -324,7 +324,7 @@ def set_parts(limits, terms, desk, q, count):
             desk.alike[i] |= np.int64(same) << j
 
 
-@helper
+@folded
 def price_as_it_is(desk, ends, weights, labels, nodes, lump, q, count, uneven):
     """Write the state at 0, where fixed lumps alone are decided; return violation and cost of the division as it is."""
     words, sums, paid, price = desk.words, desk.sums, desk.paid, desk.price
@@ -357,7 +357,7 @@ def price_as_it_is(desk, ends, weights, labels, nodes, lump, q, count, uneven):
     return miss, cost
 
 
-@helper
+@folded
 def redivide_set(csr, limits, terms, fixed, board, groups, parts, q, lump, core, depth, desk, allowance, most, out):
     """Divide one set of parts anew; see `redivide`."""
     labels, total, edges = board.labels, 0, 0

@@ -171,7 +171,12 @@ def _search(
 
     if piece.n_nodes <= effort.small:
         Restarts()(piece, table, clock, seed, best, warm, stop)
+        patient = clock.expired()
         _redivide(table, clock, budget, seed, best, effort, stop, pool)
+        clock.budget = whole
+        table.put(best.labels)
+        if patient and not stop():
+            Restarts()(piece, table, clock, seed + 1, best, True, stop)
         return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
     if warm:
         annealing = replace(annealing, hot=annealing.cold * 1.5)

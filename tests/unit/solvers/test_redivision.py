@@ -53,7 +53,7 @@ def narrowed(piece, share):
 @pytest.mark.parametrize("k", [2, 3])
 def test_a_set_is_divided_as_enumeration_would(k, case, share):
     """All of a piece being one set, nothing is better; what limits are missed by is least, but for rounding."""
-    whole = Redivision(sizes=(k,), states=(10**7,), allowance=1e9)
+    whole = Redivision(sizes=(k,), states=(10**7,), allowances=(1e9,))
     improved = 0
     for seed in range(10 - 2 * k):
         piece = narrowed(naive.random_piece(500 + seed, n=10, k=k, **CASES[case]), share)
@@ -79,7 +79,7 @@ def test_a_set_is_divided_as_enumeration_would(k, case, share):
 def test_no_pair_left_behind_could_be_divided_better():
     for seed in range(3):
         piece = naive.random_piece(700 + seed, n=20, k=5)
-        _, best = redivided(piece, Redivision(states=(10**6, 10**6), allowance=1e9), seed)
+        _, best = redivided(piece, Redivision(states=(10**6, 10**6), allowances=(1e9,)), seed)
         for a in range(5):
             for b in range(a):
                 nodes = np.flatnonzero((best.labels == a) | (best.labels == b))
