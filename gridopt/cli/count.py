@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from gridopt.cli import SOUND
+from gridopt.cli._datums import check_datums, from_datum
 from gridopt.cli._objects import ObjectsAsked, count, object_options, show_conservation
 from gridopt.errors import Finding
 
@@ -35,11 +36,12 @@ def command(units: str, id_column: str | None, out: str, **asked: Any) -> int:
     wish.check()
     if not wish.objects and not wish.spread:
         raise click.UsageError("say what to bring to the units: --objects NAME=FILE, or --spread NAME=FILE.")
+    check_datums(wish.source_datum, ["units", *wish.names()])
     with quiet_library():
         target = check_writable(check_suffix(out))
         sources = [units, *wish.sources().values()]
         check_no_input([target], [split_layer(source)[0] for source in sources])
-        table = read_units(units, id_column=id_column)
+        table = from_datum(wish.source_datum, "units", read_units(units, id_column=id_column), units)
         metric, _, said = to_metric(table, what="units")
         counted = count(metric, wish)
         found = [*table.attrs.get("findings", ()), *said, *counted.findings]

@@ -261,7 +261,14 @@ def test_what_was_converted_is_not_converted_again(run: Run) -> None:
     ended = run("blocks", "--boundary", "boundary.gpkg", "--streets", "streets.gpkg", *datums, "--out", "blocks.gpkg")
     assert ended.code == 0, ended.err
     ended = run("check", "blocks.gpkg:units", "--source-datum", "units=gcj02")
-    assert "was made from boundary that were converted" in ended.err
+    assert "was made from boundary, streets that were converted" in ended.err
+    town.dissolve().to_file("true.gpkg")
+    made = ("blocks", "--boundary", "true.gpkg", "--streets", "streets.gpkg", "--source-datum", "streets=GCJ-02")
+    ended = run(*made, "--out", "blocks2.gpkg")
+    assert ended.code == 0, ended.err
+    ended = run("check", "blocks2.gpkg:units", "--source-datum", "units=gcj02")
+    assert ended.code == 2
+    assert "was made from streets that were converted" in ended.err
 
 
 def test_degrees_that_are_labelled_as_metres_are_one_clear_error(run: Run) -> None:
