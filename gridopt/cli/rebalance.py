@@ -233,6 +233,7 @@ def _territory(file: PlanFile, request: Request, given: set[str]) -> Territory:
     if "units" in given:
         if file.plan.problem.nesting.parents.size and not request.parent:
             raise click.UsageError("the plan has parents: say which column of --units holds them (--parent COL).")
+        _refuse_table(file, request)
         return read_territory(request)
     from gridopt.io.tables import need_columns
 
@@ -242,6 +243,28 @@ def _territory(file: PlanFile, request: Request, given: set[str]) -> Territory:
     need_columns(file.units, wanted, "plan (units)", str(file.path))
     workload = file.units[wanted].set_axis(list(request.workload), axis=1)
     return Territory(graph, workload, file.units.drop(columns="grid"), {})
+
+
+def _refuse_table(file: PlanFile, request: Request) -> None:
+    """A table without shapes is no units: say how its columns come to the units of the plan."""
+    import shlex
+
+    from gridopt.io.tables import read_table, split_layer
+
+    if split_layer(request.source)[0].suffix.lower() not in (".csv", ".tsv", ".txt", ".xlsx"):
+        return
+    table = read_table(request.source, what="units", encoding=request.encoding)
+    if hasattr(table, "geometry"):
+        return
+    key = next((c for c in ("unit", request.id) if c in table.columns and c in (*file.units.columns, "unit")), "unit")
+    words = ["gridopt", "count", str(file.path)]
+    for name in request.workload:
+        places = f"{name}={file.path}:units@{key}"
+        words += ["--objects", f"{name}={request.source}", "--at", places, "--column", f"{name}={name}"]
+    raise click.UsageError(
+        f"{request.source} has no geometry. If it holds the workloads of today, with the ids in its column {key}, "
+        f"bring them to the units first: {shlex.join([*words, '--out', 'new.gpkg'])}; then give --units new.gpkg."
+    )
 
 
 def _units(file: PlanFile, territory: Territory) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,26 @@ def test_points_decide_where_merged_units_belong(plan: Run):
         args = ("--units", "later.gpkg", "--points", "homes.gpkg", "--tolerance", "0.6", *STEPS, "--out", "new.gpkg")
         assert plan("rebalance", "plan.gpkg", *args).code == 0
         assert grids("new.gpkg")["both"] == before[home]
+
+
+@pytest.mark.parametrize("key", ["unit", "code"])
+def test_a_table_of_workloads_is_brought_to_the_units_by_the_line_the_error_gives(plan: Run, key: str):
+    """What a person does: the table itself is refused with the two commands, and these work as they are."""
+    today = town().set_index("code")["persons"] + 1
+    today["001"] = 40.0
+    today.rename_axis(key).to_csv("march.csv")
+    ended = plan("rebalance", "plan.gpkg", "--units", "march.csv", *STEPS, "--out", "next.gpkg")
+    assert ended.code == 2
+    line = ended.err.partition("first: ")[2].partition("; then give --units new.gpkg")[0]
+    assert line.startswith("gridopt count ")
+    assert f"units@{key} " in line
+    ended = plan(*shlex.split(line)[1:])
+    assert ended.code == 0, ended.err
+    assert "in units, 0 outside" in ended.out
+    ended = plan("rebalance", "plan.gpkg", "--units", "new.gpkg", *STEPS, "--out", "next.gpkg")
+    assert ended.code in (0, 3), ended.err
+    assert "moved " in ended.out
+    assert go.read_plan("next.gpkg").units["persons"].to_dict() == today.to_dict()
 
 
 def test_frozen_grids_keep_their_units(plan: Run):
