@@ -154,7 +154,13 @@ def _cap(text: str) -> tuple[str, Any]:
     name, amount, percent = found.groups()
     if percent:
         return name or "workload", float(amount) / 100
-    return name or "units", int(amount) if amount.isdigit() else amount
+    if not amount.isdigit():
+        value, named = float(amount), f"{name}=" if name else ""
+        ways = [f"{named}{amount}%"]
+        ways += [f"{named}{100 * value:g}%"] if value <= 1 else []
+        ways += [f"{named}{value:.0f} (an amount)"] if value.is_integer() or value > 1 else []
+        raise click.UsageError(f"--max-moved {text}: is it a share or an amount? Write {' or '.join(ways)}.")
+    return name or "units", int(amount)
 
 
 def _points(asked: dict[str, Any]) -> dict[str, Any]:

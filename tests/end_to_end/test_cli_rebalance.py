@@ -294,6 +294,9 @@ def test_bad_requests_are_refused_and_change_nothing(plan: Run, tmp_path: Path):
     for more, told in (
         (("--out", "plan.gpkg"), "plan.gpkg"),
         (("--out", "new.gpkg", "--max-moved", "lots"), "no amount"),
+        (("--out", "new.gpkg", "--max-moved", "0.5"), "Write 0.5% or 50%."),
+        (("--out", "new.gpkg", "--max-moved", "1.0"), "Write 1.0% or 100% or 1 (an amount)."),
+        (("--out", "new.gpkg", "--max-moved", "persons=12.5"), "Write persons=12.5% or persons=12 (an amount)."),
         (("--out", "new.gpkg", "--date", "1 March"), "2026-03-01"),
         (("--out", "new.gpkg", "--frozen", "G099"), "G099"),
         (("--out", "new.gpkg", "--tolerance", "0.1", "--band", "1", "2"), "--band"),
