@@ -245,10 +245,10 @@ def _placed(name: str, source: str, asked: ObjectsAsked) -> Any:
     from gridopt.territory.places import place, place_at
 
     xy, at = _named(asked.xy, "--xy").get(name), _named(asked.at, "--at").get(name)
-    if xy is None and at is None:
-        table = read_table(source, what=name, encoding=asked.encoding)
-        return table if hasattr(table, "geometry") else place(table)
     table = read_table(source, what=name, encoding=asked.encoding)
+    table.index = range(1, len(table) + 1)  # findings name rows as the layer `outside` does
+    if xy is None and at is None:
+        return table if hasattr(table, "geometry") else place(table)
     if at is not None:
         places, key = _at(at)
         return place_at(table, read_layer(places, what="places", shapes=("point", "line", "polygon")), on=key)

@@ -34,6 +34,8 @@ def test_count_adds_columns_and_lists_what_is_outside(run: Run) -> None:
     assert (told["column"], told["given"], told["located"], told["outside"]) == ("shops", 6, 4, 2)
     lost = gpd.read_file("u.gpkg", layer="outside")
     assert lost["row"].tolist() == [5, 6]
+    assert "outside: 5 (value 1). shops: " in ended.out
+    assert "no-geometry: 6 (value 1). shops: " in ended.out
     assert lost["record"].tolist() == ["risk=A, staff=5", "staff=6"]
     units = gpd.read_file("u.gpkg", layer="units")
     assert units["persons"].tolist() == town()["persons"].tolist()
@@ -96,7 +98,7 @@ def test_numbers_that_mean_missing(run: Run) -> None:
     assert "-999" in run(*base).err
     ended = run(*base, "--null", -999, "--missing", "zero")
     assert "80 of 80 in units" in ended.out
-    assert "no-amount: 0" in ended.out
+    assert "no-amount: 1 (value 1)" in ended.out
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".parquet", ".csv"])
