@@ -208,6 +208,17 @@ def test_seams_are_crossed_when_asked(run: Run) -> None:
     assert "several-components" not in ended.out
 
 
+def test_why_offers_the_snap_that_closes_a_crack(run: Run) -> None:
+    """Two halves 0.4 m apart: the flag that is offered makes neighbours."""
+    town = squares(2, 1)
+    town["geometry"] = [town.geometry[0], shapely.affinity.translate(town.geometry[1], 0, 0.4)]
+    town.to_file("apart.gpkg", layer="units")
+    asked = ("why", "apart.gpkg", "001", "002", "--id", "code")
+    told = run(*asked).out
+    assert "With --snap 0.41 the gap counts as a border." in told
+    assert "are neighbours" in run(*asked, "--snap", "0.41").out
+
+
 def test_web_map_streets_are_recognised_and_converted(run: Run) -> None:
     """Streets of a generated town in GCJ-02: check names the cause and the flag; with it they fit."""
     import numpy as np
