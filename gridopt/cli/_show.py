@@ -82,8 +82,8 @@ def in_flags(text: str, command: click.Command | None = None) -> str:
     ("--class-column 'nope' is not a column", 'join them with --islands link.')
     >>> in_flags("Name a system in metres with crs=, or give snap=0.5.")
     'Name a system in metres with crs= (in Python), or give snap=0.5 (in Python).'
-    >>> in_flags("classes['1'] is 'road', which is no class."), in_flags('translate with classes=, such as {3: "local"}')
-    ("--classes 1=road: 'road' is no class.", 'translate with --classes, such as 3=local')
+    >>> in_flags("classes['1'] is 'road', which is no class."), in_flags('give classes=, such as {3: "local"}')
+    ("--classes 1=road: 'road' is no class.", 'give --classes, such as 3=local')
     """
     context = click.get_current_context(silent=True)
     command = command or (context.command if context else None)

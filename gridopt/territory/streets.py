@@ -253,6 +253,6 @@ def _refuse_unknown(odd: list[Any], column: str, classes: Mapping[Any, str] | No
     first = odd[0] if isinstance(odd[0], int) else f'"{odd[0]}"'
     raise InputError(
         f"{len(odd)} values of street column {column!r} are not in {where} (first: {name_ids(odd)}). "
-        f"Translate each with classes=, such as {{{first}: \"{some}\"}}; classes are {', '.join(factors)}.",
+        f'Translate each with classes=, such as {{{first}: "{some}"}}; classes are {", ".join(factors)}.',
         [Finding("unknown-street-class", "error", tuple(str(v) for v in odd), len(odd), None, "Translate each value.")],
     )

@@ -48,7 +48,8 @@ class Why:
         ``in-barrier``, ``short-border``, ``corner`` or ``apart``.
     facts : mapping
         What was measured: ``border_m``, ``blocked_m``, ``barriers`` (name -> metres), ``crossings``, ``distance_m``,
-        ``between``, ``closing_snap``, ``same_component``, ``steps``, ``row``, ``length_m``, ``cost``, ``streets``; those that apply.
+        ``between``, ``closing_snap``, ``same_component``, ``steps``, ``row``, ``length_m``, ``cost``, ``streets``;
+        those that apply.
     lines : tuple of str
         The same in words, the decisive one first; the last says how to change it.
 
@@ -166,9 +167,7 @@ def _measure(
     return facts, lines
 
 
-def _closing_snap(
-    polygons: Array, pair: tuple[int, int], distance: float, options: Mapping[str, Any]
-) -> float | None:
+def _closing_snap(polygons: Array, pair: tuple[int, int], distance: float, options: Mapping[str, Any]) -> float | None:
     """The least of some round values of snap= that makes a gap a border, found by trying; None where none does."""
     import shapely
 
