@@ -9,9 +9,11 @@ import click
 
 from gridopt.errors import Finding
 
-__all__ = ["check_datums", "from_datum"]
+__all__ = ["check_datums", "converted_before", "from_datum"]
 
 DATUMS = ("gcj02", "bd09")
+CARRIED = ("units", "boundary")
+"""Layers whose shapes go on into what is made of them: what was converted before is said there too."""
 
 
 def check_datums(given: Sequence[str], layers: Sequence[str]) -> None:
@@ -36,11 +38,12 @@ def from_datum(source_datum: Sequence[str], name: str, layer: Any, source: str) 
 
     said = dict(_parted(pair) for pair in source_datum)
     if name not in said:
+        if name in CARRIED and (told := converted_before(source)):
+            layer.attrs["findings"] = (*layer.attrs.get("findings", ()), *told)
         return layer
     if not hasattr(layer, "geometry"):
         raise click.UsageError(f"--source-datum {name}={said[name]}: {name} have no coordinates.")
-    before = _converted_before(source)
-    if before:
+    if before := ", ".join(sorted({str(f.ids[0]) for f in converted_before(source)})):
         raise click.UsageError(
             f"{source} was made from {before} that were converted to WGS 84: --source-datum {name}={said[name]} would "
             "shift it once more. Leave it out."
@@ -65,9 +68,9 @@ def _parted(pair: str) -> tuple[str, str]:
     return layer, datum.strip().lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
-def _converted_before(source: str) -> str:
+def converted_before(source: str) -> tuple[Finding, ...]:
     """
-    Layers that were converted when a file of ours was made, whichever they were.
+    Layers that were converted when a file of ours was made, whichever they were, or files it was made of.
 
     What is made of several layers lies where the converted ones do, or they would not have fitted together.
     """
@@ -75,9 +78,11 @@ def _converted_before(source: str) -> str:
 
     path, _ = split_layer(source)
     if path.suffix.lower() != ".gpkg" or not has_layer(path, "findings"):
-        return ""
+        return ()
     table = read_table(f"{path}:findings", what="findings", may_be_empty=True)
-    if not {"code", "ids"}.issubset(table.columns):
-        return ""
-    names = table.loc[table["code"] == "datum-converted", "ids"].astype(str).tolist()
-    return ", ".join(sorted(set(names)))
+    if not {"code", "ids", "value"}.issubset(table.columns):
+        return ()
+    table = table[table["code"] == "datum-converted"]
+    pairs = sorted(set(zip(table["ids"].astype(str), table["value"].astype(str))))
+    cure = f"Converted to WGS 84 before {path.name} was made: do not convert that again."
+    return tuple(Finding("datum-converted", "info", (name,), datum, None, cure) for name, datum in pairs)

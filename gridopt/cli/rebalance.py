@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gridopt.cli import INTERRUPTED, SOUND, VIOLATED
+from gridopt.cli._datums import converted_before
 from gridopt.cli._options import (
     LAYERS,
     READING,
@@ -180,6 +181,8 @@ def _request(file: PlanFile, asked: dict[str, Any], given: set[str]) -> Request:
     """What is asked, completed by what the plan was made with."""
     stored = _stored(file)
     stored.setdefault("workload", list(file.plan.problem.attributes))
+    if asked["units"] and converted_before(asked["units"]):  # made of the plan, or with converted streets
+        _leave(stored, "units")
     if "parent" in given and "parents" not in given:
         _forget_parents(stored)
     values: dict[str, Any] = {}
@@ -216,7 +219,12 @@ def _forget_parents(stored: dict[str, Any]) -> None:
     """A column of the units of today holds their parents: the polygons of before are out of force."""
     for name in ("parents", "parent_share"):
         stored.pop(name, None)
-    stored["source_datum"] = [pair for pair in stored.get("source_datum", ()) if not pair.startswith("parents=")]
+    _leave(stored, "parents")
+
+
+def _leave(stored: dict[str, Any], layer: str) -> None:
+    """A layer of today is not converted as that of before was."""
+    stored["source_datum"] = [pair for pair in stored.get("source_datum", ()) if not pair.startswith(f"{layer}=")]
 
 
 def _source(used: dict[str, Any]) -> str:
@@ -248,7 +256,7 @@ def _territory(file: PlanFile, request: Request, given: set[str]) -> Territory:
     wanted = [columns.get(name, name) for name in request.workload]
     need_columns(file.units, wanted, "plan (units)", str(file.path))
     workload = file.units[wanted].set_axis(list(request.workload), axis=1)
-    return Territory(graph, workload, file.units.drop(columns="grid"), {})
+    return Territory(graph, workload, file.units.drop(columns="grid"), {}, converted_before(str(file.path)))
 
 
 def _refuse_table(file: PlanFile, request: Request) -> None:

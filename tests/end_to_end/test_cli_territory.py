@@ -263,6 +263,15 @@ def test_what_was_converted_is_not_converted_again(run: Run) -> None:
     assert run("rebalance", "plan.gpkg", *BRIEF, "--out", "next.gpkg").code == 0
     after = gpd.read_file("next.gpkg", layer="units")
     assert after.total_bounds.tolist() == gpd.read_file("plan.gpkg", layer="units").total_bounds.tolist()
+    after[["unit", "persons"]].drop(columns="geometry", errors="ignore").to_csv("table.csv", index=False)
+    counted = ("--objects", "persons=table.csv", "--at", "persons=next.gpkg:units@unit", "--column", "persons=persons")
+    assert run("count", "next.gpkg", *counted, "--out", "counted.gpkg").code == 0
+    for source in ("next.gpkg:units", "counted.gpkg:units"):  # what was converted two files ago
+        ended = run("check", source, "--source-datum", "units=gcj02")
+        assert "was made from units that were converted" in ended.err, source
+    assert run("rebalance", "plan.gpkg", "--units", "counted.gpkg", *BRIEF, "--out", "third.gpkg").code == 0
+    third = gpd.read_file("third.gpkg", layer="units")  # the plan's units=gcj02 is not for units made of the plan
+    assert third.to_crs(4326).total_bounds == pytest.approx(town.total_bounds, abs=1e-6)
     again = run("rebalance", "plan.gpkg", "--units", "web.gpkg", *BRIEF, "--out", "next2.gpkg")
     assert again.code == 0, again.err
     web.dissolve().to_file("boundary.gpkg")
