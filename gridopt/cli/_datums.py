@@ -38,14 +38,14 @@ def from_datum(source_datum: Sequence[str], name: str, layer: Any, source: str) 
 
     said = dict(_parted(pair) for pair in source_datum)
     if name not in said:
-        if name in CARRIED and (told := converted_before(source)):
-            layer.attrs["findings"] = (*layer.attrs.get("findings", ()), *told)
+        if name in CARRIED and (before := converted_before(source)):
+            layer.attrs["findings"] = (*layer.attrs.get("findings", ()), *before)
         return layer
     if not hasattr(layer, "geometry"):
         raise click.UsageError(f"--source-datum {name}={said[name]}: {name} have no coordinates.")
-    if before := ", ".join(sorted({str(f.ids[0]) for f in converted_before(source)})):
+    if names := ", ".join(sorted({str(f.ids[0]) for f in converted_before(source)})):
         raise click.UsageError(
-            f"{source} was made from {before} that were converted to WGS 84: --source-datum {name}={said[name]} would "
+            f"{source} was made from {names} that were converted to WGS 84: --source-datum {name}={said[name]} would "
             "shift it once more. Leave it out."
         )
     layer = to_wgs84(layer, said[name])

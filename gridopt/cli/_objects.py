@@ -241,12 +241,14 @@ def _read(name: str, source: str, asked: ObjectsAsked) -> Any:
 
 def _placed(name: str, source: str, asked: ObjectsAsked) -> Any:
     """Objects with a place: of a layer, of a table with coordinates, or of a layer that has the same key."""
+    import pandas as pd
+
     from gridopt.io.tables import read_layer, read_table
     from gridopt.territory.places import place, place_at
 
     xy, at = _named(asked.xy, "--xy").get(name), _named(asked.at, "--at").get(name)
     table = read_table(source, what=name, encoding=asked.encoding)
-    table.index = range(1, len(table) + 1)  # findings name rows as the layer `outside` does
+    table.index = pd.RangeIndex(1, len(table) + 1)  # findings name rows as the layer `outside` does
     if xy is None and at is None:
         return table if hasattr(table, "geometry") else place(table)
     if at is not None:

@@ -266,7 +266,8 @@ def test_what_was_converted_is_not_converted_again(run: Run) -> None:
     after[["unit", "persons"]].drop(columns="geometry", errors="ignore").to_csv("table.csv", index=False)
     counted = ("--objects", "persons=table.csv", "--at", "persons=next.gpkg:units@unit", "--column", "persons=persons")
     assert run("count", "next.gpkg", *counted, "--out", "counted.gpkg").code == 0
-    for source in ("next.gpkg:units", "counted.gpkg:units"):  # what was converted two files ago
+    assert run("repair", "counted.gpkg", "--out", "mended.gpkg").code == 0
+    for source in ("next.gpkg:units", "counted.gpkg:units", "mended.gpkg:units"):  # what was converted two files ago
         ended = run("check", source, "--source-datum", "units=gcj02")
         assert "was made from units that were converted" in ended.err, source
     assert run("rebalance", "plan.gpkg", "--units", "counted.gpkg", *BRIEF, "--out", "third.gpkg").code == 0
