@@ -170,6 +170,8 @@ def lay_out(csr, limits, terms, fixed, labels, parts, q, nodes, lump, desk, ends
                 desk.load[x, c] = 0
             for j in range(q):
                 desk.price[0, x, j] = 0
+            if terms.apart_indices.shape[0] > 0:
+                desk.pairs[x] = 0
             count += 1
         for j in range(q):
             desk.price[0, x, j] += price_in(terms, u, parts[j])
@@ -187,4 +189,5 @@ def lay_out(csr, limits, terms, fixed, labels, parts, q, nodes, lump, desk, ends
             v = terms.apart_indices[e]
             if is_in(parts, q, labels[v]) and lump[v] != x:
                 desk.near[x, 1] |= ONE << np.uint64(lump[v])
+                desk.pairs[x, lump[v]] += 1
     desk.first[count] = edges

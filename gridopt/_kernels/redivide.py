@@ -24,7 +24,8 @@ class Desk(NamedTuple):
     """
     Room for the search of one thread. Lumps, nodes that stay together, are numbered as `lay_out` writes them.
 
-    Of each lump: `near` uint64 (64, 2), neighbours and what is to be kept apart; `load` int64 (64, a); `first` int64
+    Of each lump: `near` uint64 (64, 2), neighbours and what is to be kept apart; `pairs` int64 (64, 64), how many such
+    pairs of nodes there are with each other lump; `load` int64 (64, a); `first` int64
     (65,), where its edges begin; `open` int64 (64,), the parts it may still join, as bits; `bound` int64 (64,), the
     position of the part it is fixed to, or -1. Of each part: `parts` int64 (4,), which they are; `alike` int64 (4,),
     earlier ones it may swap names with, as bits; `limits` int64 (4, 4, a), lo, hi, target, and load in reach; `within`
@@ -34,6 +35,7 @@ class Desk(NamedTuple):
     """
 
     near: NDArray[np.uint64]
+    pairs: NDArray[np.int64]
     load: NDArray[np.int64]
     first: NDArray[np.int64]
     open: NDArray[np.int64]
@@ -50,14 +52,14 @@ class Desk(NamedTuple):
 
 
 @helper
-def assign(near, load, first, ends, weights, words, sums, paid, price, q, at, u, p):
+def assign(near, pairs, load, first, ends, weights, words, sums, paid, price, q, at, u, p):
     """Put lump `u` into part `p` of the state at `at` of the stack."""
     words[at, p] |= ONE << np.uint64(u)
     paid[at, 0] += price[at, u, p]
     with_it = near[u, 1] & words[at, p]
     while with_it != NONE:
+        paid[at, 1] += pairs[u, lowest(with_it)]
         with_it &= with_it - ONE
-        paid[at, 1] += 1
     for e in range(first[u], first[u + 1]):
         w = weights[e]
         v = ends[e]
@@ -174,7 +176,7 @@ def narrow(near, load, words, sums, price, limits, within, opened, q, at, free, 
 
 
 @folded
-def settle(near, load, first, ends, weights, words, sums, paid, price, opened, q, at, free, room):
+def settle(near, pairs, load, first, ends, weights, words, sums, paid, price, opened, q, at, free, room):
     """
     Take from `opened` what is too dear, and put lumps that may join one part only into it; return those left.
 
@@ -195,7 +197,7 @@ def settle(near, load, first, ends, weights, words, sums, paid, price, opened, q
             elif (opened[u] >> p) & 1:
                 only = p
         if opened[u] == 1 << only:
-            assign(near, load, first, ends, weights, words, sums, paid, price, q, at, u, only)
+            assign(near, pairs, load, first, ends, weights, words, sums, paid, price, q, at, u, only)
             free &= ~(ONE << np.uint64(u))
     return free
 
@@ -243,8 +245,8 @@ def settle_all(desk, ends, weights, q, at, count, miss, cost, ceiling, uneven):
             return miss, cost, ALL
         before = free
         free = settle(
-            desk.near, desk.load, desk.first, ends, weights, desk.words, desk.sums, desk.paid, desk.price, desk.open,
-            q, at, free, room,
+            desk.near, desk.pairs, desk.load, desk.first, ends, weights, desk.words, desk.sums, desk.paid, desk.price,
+            desk.open, q, at, free, room,
         )  # fmt: skip
         if free == before:
             return lower, bound, free
@@ -285,8 +287,8 @@ def branch_and_bound(desk, ends, weights, q, count, miss, cost, ceiling, most, u
             choices &= ~(1 << dearest)
             copy_state(desk.words, desk.sums, desk.paid, desk.price, q, count, spare, depth)
             assign(
-                desk.near, desk.load, desk.first, ends, weights, desk.words, desk.sums, desk.paid, desk.price, q, depth,
-                u, dearest,
+                desk.near, desk.pairs, desk.load, desk.first, ends, weights, desk.words, desk.sums, desk.paid,
+                desk.price, q, depth, u, dearest,
             )  # fmt: skip
             depth += 1
     return miss, cost, steps
@@ -344,7 +346,9 @@ def price_as_it_is(desk, ends, weights, labels, nodes, lump, q, count, uneven):
         done += 1
         for p in range(q):
             if labels[nodes[i]] == desk.parts[p]:
-                assign(desk.near, desk.load, desk.first, ends, weights, words, sums, paid, price, q, 1, u, p)
+                assign(
+                    desk.near, desk.pairs, desk.load, desk.first, ends, weights, words, sums, paid, price, q, 1, u, p
+                )
     for p in range(q):
         for c in range(sums.shape[2]):
             desk.limits[p, 3, c] = sums[1, p, c]
@@ -353,7 +357,7 @@ def price_as_it_is(desk, ends, weights, labels, nodes, lump, q, count, uneven):
     for u in range(count):
         if desk.bound[u] >= 0:
             p = desk.bound[u]
-            assign(desk.near, desk.load, desk.first, ends, weights, words, sums, paid, price, q, 0, u, p)
+            assign(desk.near, desk.pairs, desk.load, desk.first, ends, weights, words, sums, paid, price, q, 0, u, p)
     return miss, cost
 
 

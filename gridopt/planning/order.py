@@ -15,6 +15,8 @@ __all__ = ["Board", "Ordered", "bundles_of", "order_moves"]
 
 MOST_STATES = 4_000
 """Intermediate plans looked at where moves block each other."""
+MOST_TESTS = 200_000
+"""Moves looked at in all while such blocks are sorted out, about a second; what is blocked then stays blocked."""
 MOST_BLOCKED = 12
 """Bundles that block each other and are sorted out by looking at all ways; more of them stay blocked."""
 
@@ -116,6 +118,7 @@ class Board:
         k = int(max(labels.max(initial=0), goal.max(initial=0))) + 1
         self.sizes = np.bincount(self.labels, minlength=k).tolist()
         self.stays = np.bincount(goal, minlength=k) > 0
+        self.tests = 0
 
     def label(self, u: int) -> int:
         """Grid of a unit."""
@@ -248,12 +251,13 @@ def _free(board: Board, group: list[tuple[int, ...]], goal: NDArray[np.int32]) -
                 board.move(group[i], new)
         at = state
 
-    while line and len(came) < MOST_STATES:
+    while line and len(came) < MOST_STATES and board.tests < MOST_TESTS:
         state = line.popleft()
         put(state)
         for i, units in enumerate(group):
             for to in choices:
                 following = (*state[:i], to, *state[i + 1 :])
+                board.tests += 1
                 if to == state[i] or following in came or not board.can_move(units, to):
                     continue
                 came[following] = (state, i)

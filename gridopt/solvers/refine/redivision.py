@@ -192,6 +192,7 @@ def _desk(width: int) -> Any:
     i64, u64 = np.int64, np.uint64
     return Desk(
         near=np.empty((LUMPS, 2), u64),
+        pairs=np.zeros((LUMPS, LUMPS), i64),
         load=np.empty((LUMPS, width), i64),
         first=np.empty(LUMPS + 1, i64),
         open=np.empty(LUMPS, i64),

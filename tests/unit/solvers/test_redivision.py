@@ -198,3 +198,19 @@ def test_what_it_leaves_of_a_budget():
     assert search.leave(Budget(seconds=10.0, stall=7), piece) == Budget(seconds=10.0 - 0.012, stall=7)
     priced = naive.random_piece(5, n=300, k=25, inertia_weight=1)
     assert search.leave(Budget(steps=10**6), priced).steps == 10**6
+
+
+@pytest.mark.parametrize("seed", [7, 33, 44])
+def test_what_is_told_of_large_sets_with_many_pairs_to_keep_apart_is_true(seed):
+    rng = np.random.default_rng(seed)
+    n, k = 140, 2
+    piece = naive.random_piece(seed, n=n, k=k)
+    pairs = {tuple(sorted(rng.choice(n, 2, replace=False).tolist())) for _ in range(2 * n)}
+    partners = [sorted([v for u, v in pairs if u == x] + [u for u, v in pairs if v == x]) for x in range(n)]
+    piece = dataclasses.replace(
+        piece,
+        apart_indptr=np.cumsum([0] + [len(row) for row in partners]).astype(np.int64),
+        apart_indices=np.array([v for row in partners for v in row], dtype=np.int32),
+    )
+    _, best = redivided(piece, Redivision(), seed)
+    assert (best.violation, best.cost) == (naive.violation(piece, best.labels), naive.cost(piece, best.labels))
