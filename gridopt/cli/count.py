@@ -49,6 +49,7 @@ def command(units: str, id_column: str | None, out: str, **asked: Any) -> int:
         if replaced:
             cure = "The units had columns of these names; they were replaced."
             found.append(Finding("column-replaced", "info", tuple(replaced), None, None, cure))
+        found += [f for name in replaced for f in _emptied(name, table[name], counted.columns[name])]
         for name in counted.columns:
             table[name] = counted.columns[name].reindex(table.index)
         fitted, _, renamed = fit_columns(table)
@@ -64,3 +65,17 @@ def command(units: str, id_column: str | None, out: str, **asked: Any) -> int:
     show_findings("findings", found)
     show_files([target])
     return SOUND
+
+
+def _emptied(name: str, before: Any, now: Any) -> list[Finding]:
+    """Units whose amount was replaced by nothing: a table of those that changed would leave the others without."""
+    import pandas as pd
+
+    had = pd.to_numeric(before, errors="coerce").fillna(0) != 0
+    ids = before.index[had & (now.reindex(before.index) == 0)].tolist()
+    if not ids:
+        return []
+    cure = (
+        f"These had an amount of {name!r} and have none now. Units that a table leaves out count 0: give all of them."
+    )
+    return [Finding("column-emptied", "warning", tuple(ids[:50]), len(ids), None, cure)]

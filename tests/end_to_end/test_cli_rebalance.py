@@ -160,10 +160,13 @@ def test_a_table_of_workloads_is_brought_to_the_units_by_the_line_the_error_give
     ended = plan(*shlex.split(line)[1:])
     assert ended.code == 0, ended.err
     assert "in units, 0 outside" in ended.out
+    assert "column-emptied" not in ended.out
     ended = plan("rebalance", "plan.gpkg", "--units", "new.gpkg", *STEPS, "--out", "next.gpkg")
     assert ended.code in (0, 3), ended.err
     assert "moved " in ended.out
     assert go.read_plan("next.gpkg").units["persons"].to_dict() == today.to_dict()
+    today.iloc[:3].rename_axis(key).to_csv("march.csv")  # only those that changed
+    assert "warning column-emptied: '004', " in plan(*shlex.split(line)[1:]).out
 
 
 def test_frozen_grids_keep_their_units(plan: Run):
