@@ -89,8 +89,23 @@ def show_comparison(found: Comparison, least: str | None = None) -> None:
     if renamed:
         more = f" and {len(renamed) - 5} more" if len(renamed) > 5 else ""
         click.echo(f"matched     by workload in common; by the ids of OLD: {', '.join(renamed[:5])}{more}")
+    if told := _other_workload(found):
+        click.echo(f"workload    {told}")
     _show_moves(found)
     _show_grids(found)
+
+
+def _other_workload(found: Comparison) -> str:
+    """What the plans count differently: then loads before cannot be set against loads after."""
+    old, new = (tuple(plan.problem.attributes) for plan in (found.old, found.new))
+    lacking = ", ".join(repr(name) for name in new if name not in old)
+    if not lacking:
+        return ""
+    counts = ", ".join(map(repr, old)), ", ".join(map(repr, new))
+    return (
+        f"OLD counts {counts[0]}, NEW counts {counts[1]}: loads of {lacking} before are not known. To compare loads, "
+        "solve both with the same --workload."
+    )
 
 
 def _along(found: Comparison) -> str:
@@ -122,9 +137,10 @@ def _show_grids(found: Comparison) -> None:
     if table.empty:
         return
     name = found.new.problem.attributes[0]
-    click.echo(f"grids that changed: {name} before and after, units out and in")
+    is_known = name in found.old.problem.attributes
+    click.echo(f"grids that changed: {name} {'before and ' if is_known else ''}after, units out and in")
     for grid, row in table.head(MOST_MOVES).iterrows():
-        loads = " -> ".join(_load(row, name, end) for end in ("_before", ""))
+        loads = " -> ".join(_load(row, name, end) for end in (("_before", "") if is_known else ("",)))
         state = "" if row["state"] == "kept" else f" {row['state']}"
         click.echo(f"  {grid}{state}: {loads}; -{row['units_out']} +{row['units_in']}")
     if len(table) > MOST_MOVES:

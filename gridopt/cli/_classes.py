@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -30,6 +31,7 @@ def read_classes(given: str, encoding: str | None = None) -> dict[str | None, st
             raise click.UsageError(f"--classes is VALUE=CLASS,…, such as 1=arterial,2=collector, or a table; {said}.")
         rows = [(value, name) for value, _, name in pairs]
     else:
+        _refuse_colons(given)
         table = read_table(given, what="classes", as_text=True, encoding=encoding)
         if table.shape[1] < 2:
             raise click.UsageError(f"--classes {given} has one column; it takes two: value, class.")
@@ -38,6 +40,16 @@ def read_classes(given: str, encoding: str | None = None) -> dict[str | None, st
     if twice:
         raise click.UsageError(f"--classes names {twice[0]!r} twice.")
     return {value or None: name for value, name in rows}
+
+
+def _refuse_colons(given: str) -> None:
+    """Values and classes with colons between them are no file and layer."""
+    from gridopt.territory.streets import FACTORS
+
+    pairs = [pair.partition(":") for pair in given.split(",")]
+    if all(colon and name.strip() in FACTORS for _, colon, name in pairs) and not Path(pairs[0][0]).exists():
+        cure = ",".join(f"{value.strip()}={name.strip()}" for value, _, name in pairs)
+        raise click.UsageError(f"--classes {given} is no file: VALUE=CLASS is written {cure}.")
 
 
 def drawn_streets(options: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from gridopt.cli._datums import from_datum
 from gridopt.cli._options import ENCODING
 from gridopt.errors import Finding
 
@@ -47,6 +48,11 @@ class ObjectsAsked:
     missing: str = "error"
     null: tuple[float, ...] = ()
     encoding: str | None = None
+    source_datum: tuple[str, ...] = ()
+
+    def names(self) -> list[str]:
+        """Name of everything that is brought to the units."""
+        return [*_named(self.objects, "--objects"), *_named(self.spread, "--spread")]
 
     def sources(self) -> dict[str, str]:
         """Name -> ``FILE`` or ``FILE:layer`` of everything that is read, objects before areas before places."""
@@ -56,7 +62,7 @@ class ObjectsAsked:
 
     def check(self) -> None:
         """Refuse, before anything is read, what cannot be meant."""
-        names = [*_named(self.objects, "--objects"), *_named(self.spread, "--spread")]
+        names = self.names()
         for name in names:
             if name in TAKEN:
                 raise click.UsageError(f"the name {name!r} is taken by a column of the units; choose another one.")
@@ -126,6 +132,12 @@ def _how_options() -> list[Callable[[Any], Any]]:
             "--null", metavar="VALUE", type=float, multiple=True, help="Number that means no value, such as -999."
         ),
         click.option("--encoding", metavar="NAME", help=ENCODING),
+        click.option(
+            "--source-datum",
+            metavar="LAYER=DATUM",
+            multiple=True,
+            help="gcj02 or bd09: the layer (streets, units …) or NAME comes from a Chinese web map. Repeatable.",
+        ),
     ]
 
 
@@ -222,15 +234,23 @@ def _of(name: str, findings: tuple[Finding, ...]) -> list[Finding]:
 
 
 def _read(name: str, source: str, asked: ObjectsAsked) -> Any:
+    """Objects with a place, in WGS 84 where they are said to come from a web map."""
+    at = _named(asked.at, "--at").get(name)
+    return from_datum(asked.source_datum, name, _placed(name, source, asked), source if at is None else _at(at)[0])
+
+
+def _placed(name: str, source: str, asked: ObjectsAsked) -> Any:
     """Objects with a place: of a layer, of a table with coordinates, or of a layer that has the same key."""
+    import pandas as pd
+
     from gridopt.io.tables import read_layer, read_table
     from gridopt.territory.places import place, place_at
 
     xy, at = _named(asked.xy, "--xy").get(name), _named(asked.at, "--at").get(name)
-    if xy is None and at is None:
-        table = read_table(source, what=name, encoding=asked.encoding)
-        return table if hasattr(table, "geometry") else place(table)
     table = read_table(source, what=name, encoding=asked.encoding)
+    table.index = pd.RangeIndex(1, len(table) + 1)  # findings name rows as the layer `outside` does
+    if xy is None and at is None:
+        return table if hasattr(table, "geometry") else place(table)
     if at is not None:
         places, key = _at(at)
         return place_at(table, read_layer(places, what="places", shapes=("point", "line", "polygon")), on=key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gridopt.cli._classes import CLASSES, drawn_streets, read_classes
+from gridopt.cli._datums import check_datums, from_datum
 from gridopt.errors import Finding
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ __all__ = [
     "ENCODING",
     "Request",
     "Territory",
-    "check_datums",
     "exception_options",
-    "from_datum",
     "is_metis",
     "limit_options",
     "read_shapes",
@@ -239,20 +238,6 @@ def _datums(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tu
     return given
 
 
-def check_datums(given: Sequence[str], layers: Sequence[str]) -> None:
-    """Refuse what is no LAYER=DATUM of one of the layers."""
-    for pair in given:
-        layer, equals, datum = pair.partition("=")
-        if not equals or datum not in ("gcj02", "bd09"):
-            raise click.UsageError(
-                f"--source-datum takes LAYER=DATUM, such as streets=gcj02 or units=bd09; got {pair!r}."
-            )
-        if layer not in layers:
-            raise click.UsageError(f"--source-datum {pair}: there is no {layer!r} here, but {', '.join(layers)}.")
-        if [p.partition("=")[0] for p in given].count(layer) > 1:
-            raise click.UsageError(f"--source-datum names {layer} twice.")
-
-
 def exception_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say what happens to islands and heavy units."""
     options = [
@@ -397,42 +382,6 @@ def _read_parents(request: Request, units: Any) -> Any:
     need_columns(layer, [request.parent], "parents", request.parents)
     more = {} if request.parent_share is None else {"threshold": request.parent_share}
     return assign_parents(units, layer, id_column=request.parent, **more)
-
-
-def from_datum(source_datum: Sequence[str], name: str, layer: Any, source: str) -> Any:
-    """Convert a layer that is said to come from a Chinese web map, once."""
-    from gridopt.territory.datum import to_wgs84
-
-    said = dict(pair.split("=") for pair in source_datum)
-    if name not in said:
-        return layer
-    if not hasattr(layer, "geometry"):
-        raise click.UsageError(f"--source-datum {name}={said[name]}: {name} have no coordinates.")
-    before = _converted_before(source)
-    if before:
-        raise click.UsageError(
-            f"{source} was made from {before} that were converted to WGS 84: --source-datum {name}={said[name]} would "
-            "shift it once more. Leave it out."
-        )
-    layer = to_wgs84(layer, said[name])
-    cure = "Converted to WGS 84, and so is what is made of it: do not convert that again."
-    told = Finding("datum-converted", "info", (name,), said[name], None, cure)
-    layer.attrs["findings"] = (*layer.attrs.get("findings", ()), told)
-    return layer
-
-
-def _converted_before(source: str) -> str:
-    """Layers with the shapes of units that were converted when a file of ours was made."""
-    from gridopt.io.tables import has_layer, read_table, split_layer
-
-    path, _ = split_layer(source)
-    if path.suffix.lower() != ".gpkg" or not has_layer(path, "findings"):
-        return ""
-    table = read_table(f"{path}:findings", what="findings", may_be_empty=True)
-    if not {"code", "ids"}.issubset(table.columns):
-        return ""
-    names = table.loc[table["code"] == "datum-converted", "ids"].astype(str).tolist()
-    return ", ".join(sorted(set(names) & {"units", "boundary"}))
 
 
 def _refuse_idle(request: Request) -> None:

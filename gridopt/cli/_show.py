@@ -82,6 +82,8 @@ def in_flags(text: str, command: click.Command | None = None) -> str:
     ("--class-column 'nope' is not a column", 'join them with --islands link.')
     >>> in_flags("Name a system in metres with crs=, or give snap=0.5.")
     'Name a system in metres with crs= (in Python), or give snap=0.5 (in Python).'
+    >>> in_flags("classes['1'] is 'road', which is no class."), in_flags('give classes=, such as {3: "local"}')
+    ("--classes 1=road: 'road' is no class.", 'give --classes, such as 3=local')
     """
     context = click.get_current_context(silent=True)
     command = command or (context.command if context else None)
@@ -90,6 +92,8 @@ def in_flags(text: str, command: click.Command | None = None) -> str:
         own.discard("snap")  # there --snap is of objects, snap= of streets
     here = [name for name in OF_SOME if name in own]
     text = IN_PYTHON.sub(lambda m: m[0] if m[0].partition("=")[0] in here else f"{m[0]} (in Python)", text)
+    text = re.sub(r"""classes\[(['"]?)(.*?)\1\] is '([^']*)', which is""", r"--classes \2=\3: '\3' is", text)
+    text = re.sub(r"""(such as )\{"?([^{}]*?)"?: "(\w+)"\}""", r"\1\2=\3", text)
     text = ARGUMENT.sub(_flag, text)
     for name in here:
         text = re.sub(rf"""(?<![\w'"-]){name}=(?=(['"\w]?))""", lambda m: f"--{m[0][:-1]}{' ' if m[1] else ''}", text)

@@ -11,8 +11,8 @@ import click
 
 from gridopt.cli import SOUND
 from gridopt.cli._classes import CLASSES, read_classes
+from gridopt.cli._datums import check_datums, from_datum
 from gridopt.cli._objects import Counted, ObjectsAsked, count, object_options, show_conservation
-from gridopt.cli._options import check_datums, from_datum
 
 if TYPE_CHECKING:
     from gridopt.errors import Finding
@@ -46,12 +46,6 @@ def _metres(flag: str, text: str) -> Callable[..., Any]:
 @click.option("--compounds", metavar="F[:layer]", help="Outlines of compounds: streets inside do not cut.")
 @click.option("--parents", metavar="F[:layer]", help="Communities: their outlines cut, nothing is merged across.")
 @click.option("--parent", metavar="COL", help="Their column of ids. Default: parent, else rows are numbered from 0.")
-@click.option(
-    "--source-datum",
-    metavar="LAYER=DATUM",
-    multiple=True,
-    help="gcj02 or bd09: the layer (streets, boundary …) comes from a Chinese web map. Repeatable.",
-)
 @click.option("--raw", is_flag=True, help="Keep every face that the lines enclose: medians, roundabouts, slivers.")
 @_metres("--gap", "Gaps in streets up to this are closed. Default 5.")
 @_metres("--median-width", "Faces below this between carriageways of one street are medians. Default 25.")
@@ -78,6 +72,8 @@ def command(only_check: bool, out: str | None, **given: Any) -> int:
     wish = ObjectsAsked(**{f.name: given.pop(f.name) for f in fields(ObjectsAsked)})
     wish.check()
     _refuse_idle(given)
+    given["source_datum"] = wish.source_datum
+    check_datums(wish.source_datum, [*(name for name in SHAPES if given[name]), *wish.names()])
     given["classes"] = None
     if (classes := given.pop("street_classes")) is not None:
         given["classes"] = read_classes(classes, wish.encoding)
@@ -102,7 +98,6 @@ def _refuse_idle(given: dict[str, Any]) -> None:
         raise click.UsageError(f"--raw keeps every face: {', '.join(idle)} would change nothing. Leave one out.")
     if given["parent"] is not None and given["parents"] is None:
         raise click.UsageError(f"--parent {given['parent']} is a column of --parents: give that layer too.")
-    check_datums(given["source_datum"], [name for name in SHAPES if given[name]])
 
 
 def _target(out: str | None) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from gridopt.cli import SOUND
+from gridopt.cli._datums import check_datums, from_datum
 from gridopt.cli._objects import ObjectsAsked, count, object_options, show_conservation
 from gridopt.errors import Finding
 
@@ -35,11 +36,12 @@ def command(units: str, id_column: str | None, out: str, **asked: Any) -> int:
     wish.check()
     if not wish.objects and not wish.spread:
         raise click.UsageError("say what to bring to the units: --objects NAME=FILE, or --spread NAME=FILE.")
+    check_datums(wish.source_datum, ["units", *wish.names()])
     with quiet_library():
         target = check_writable(check_suffix(out))
         sources = [units, *wish.sources().values()]
         check_no_input([target], [split_layer(source)[0] for source in sources])
-        table = read_units(units, id_column=id_column)
+        table = from_datum(wish.source_datum, "units", read_units(units, id_column=id_column), units)
         metric, _, said = to_metric(table, what="units")
         counted = count(metric, wish)
         found = [*table.attrs.get("findings", ()), *said, *counted.findings]
@@ -47,6 +49,7 @@ def command(units: str, id_column: str | None, out: str, **asked: Any) -> int:
         if replaced:
             cure = "The units had columns of these names; they were replaced."
             found.append(Finding("column-replaced", "info", tuple(replaced), None, None, cure))
+        found += [f for name in replaced for f in _emptied(name, table[name], counted.columns[name])]
         for name in counted.columns:
             table[name] = counted.columns[name].reindex(table.index)
         fitted, _, renamed = fit_columns(table)
@@ -62,3 +65,17 @@ def command(units: str, id_column: str | None, out: str, **asked: Any) -> int:
     show_findings("findings", found)
     show_files([target])
     return SOUND
+
+
+def _emptied(name: str, before: Any, now: Any) -> list[Finding]:
+    """Units whose amount was replaced by nothing: a table of those that changed would leave the others without."""
+    import pandas as pd
+
+    had = pd.to_numeric(before, errors="coerce").fillna(0) != 0
+    ids = before.index[had & (now.reindex(before.index) == 0)].tolist()
+    if not ids:
+        return []
+    cure = (
+        f"These had an amount of {name!r} and have none now. Units that a table leaves out count 0: give all of them."
+    )
+    return [Finding("column-emptied", "warning", tuple(ids[:50]), len(ids), None, cure)]

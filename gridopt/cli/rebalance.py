@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gridopt.cli import INTERRUPTED, SOUND, VIOLATED
+from gridopt.cli._datums import converted_before
 from gridopt.cli._options import (
     LAYERS,
     READING,
@@ -154,7 +155,13 @@ def _cap(text: str) -> tuple[str, Any]:
     name, amount, percent = found.groups()
     if percent:
         return name or "workload", float(amount) / 100
-    return name or "units", int(amount) if amount.isdigit() else amount
+    if not amount.isdigit():
+        value, named = float(amount), f"{name}=" if name else ""
+        ways = [f"{named}{amount}%"]
+        ways += [f"{named}{100 * value:g}%"] if value <= 1 else []
+        ways += [f"{named}{value:.0f} (an amount)"] if value.is_integer() or value > 1 else []
+        raise click.UsageError(f"--max-moved {text}: is it a share or an amount? Write {' or '.join(ways)}.")
+    return name or "units", int(amount)
 
 
 def _points(asked: dict[str, Any]) -> dict[str, Any]:
@@ -174,6 +181,8 @@ def _request(file: PlanFile, asked: dict[str, Any], given: set[str]) -> Request:
     """What is asked, completed by what the plan was made with."""
     stored = _stored(file)
     stored.setdefault("workload", list(file.plan.problem.attributes))
+    if asked["units"] and converted_before(asked["units"]):  # made of the plan, or with converted streets
+        _leave(stored, "units")
     if "parent" in given and "parents" not in given:
         _forget_parents(stored)
     values: dict[str, Any] = {}
@@ -210,7 +219,12 @@ def _forget_parents(stored: dict[str, Any]) -> None:
     """A column of the units of today holds their parents: the polygons of before are out of force."""
     for name in ("parents", "parent_share"):
         stored.pop(name, None)
-    stored["source_datum"] = [pair for pair in stored.get("source_datum", ()) if not pair.startswith("parents=")]
+    _leave(stored, "parents")
+
+
+def _leave(stored: dict[str, Any], layer: str) -> None:
+    """A layer of today is not converted as that of before was."""
+    stored["source_datum"] = [pair for pair in stored.get("source_datum", ()) if not pair.startswith(f"{layer}=")]
 
 
 def _source(used: dict[str, Any]) -> str:
@@ -233,6 +247,7 @@ def _territory(file: PlanFile, request: Request, given: set[str]) -> Territory:
     if "units" in given:
         if file.plan.problem.nesting.parents.size and not request.parent:
             raise click.UsageError("the plan has parents: say which column of --units holds them (--parent COL).")
+        _refuse_table(file, request)
         return read_territory(request)
     from gridopt.io.tables import need_columns
 
@@ -241,7 +256,29 @@ def _territory(file: PlanFile, request: Request, given: set[str]) -> Territory:
     wanted = [columns.get(name, name) for name in request.workload]
     need_columns(file.units, wanted, "plan (units)", str(file.path))
     workload = file.units[wanted].set_axis(list(request.workload), axis=1)
-    return Territory(graph, workload, file.units.drop(columns="grid"), {})
+    return Territory(graph, workload, file.units.drop(columns="grid"), {}, converted_before(str(file.path)))
+
+
+def _refuse_table(file: PlanFile, request: Request) -> None:
+    """A table without shapes is no units: say how its columns come to the units of the plan."""
+    import shlex
+
+    from gridopt.io.tables import read_table, split_layer
+
+    if split_layer(request.source)[0].suffix.lower() not in (".csv", ".tsv", ".txt", ".xlsx"):
+        return
+    table = read_table(request.source, what="units", encoding=request.encoding)
+    if hasattr(table, "geometry"):
+        return
+    key = next((c for c in ("unit", request.id) if c in table.columns and c in (*file.units.columns, "unit")), "unit")
+    words = ["gridopt", "count", str(file.path)]
+    for name in request.workload:
+        places = f"{name}={file.path}:units@{key}"
+        words += ["--objects", f"{name}={request.source}", "--at", places, "--column", f"{name}={name}"]
+    raise click.UsageError(
+        f"{request.source} has no geometry. If it holds the workloads of today, with the ids in its column {key}, "
+        f"bring them to the units first: {shlex.join([*words, '--out', 'new.gpkg'])}; then give --units new.gpkg."
+    )
 
 
 def _units(file: PlanFile, territory: Territory) -> Any:

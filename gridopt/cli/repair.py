@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gridopt.cli import SOUND
+from gridopt.cli._datums import converted_before
 
 __all__ = ["command"]
 
@@ -74,6 +76,7 @@ def command(
         given = read_units(units, id_column=id_column, columns=list(workload))
         widths = {"gap_width": gap_width, "spike_width": spike_width}
         repaired = repair_units(given, **widths, carry=workload, split_multipart=split_multipart, crs=crs)
+        repaired = replace(repaired, findings=(*repaired.findings, *converted_before(units)))
         _write(target, repaired)
     click.echo(f"units       {len(repaired.units):,} of {len(given):,}; {len(repaired.changes):,} changed")
     click.echo("account     m²")

@@ -378,7 +378,7 @@ def _choose_streets(
             f"{name} ({count})" for name, count in zip(*np.unique(street_class.astype(str), return_counts=True))
         )
         raise InputError(
-            f"none of the {len(streets)} streets is of a class in keep={wanted!r}; there are: {seen}. "
+            f"none of the {len(streets)} streets is of a class in keep= ({', '.join(wanted)}); there are: {seen}. "
             "Add classes to keep=, or translate the values with class_column= and classes=."
         )
     said = list(findings)

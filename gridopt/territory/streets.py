@@ -92,7 +92,7 @@ def classify(
         means it; where there is neither, every street is ``"local"`` and a finding says so.
     classes : mapping, optional
         Value in `class_column` -> our class; the key None stands for rows without a value. Replaces the
-        OpenStreetMap table.
+        OpenStreetMap table: a value it lacks is refused.
     factors : mapping of str to int
         The classes there are, with their cost factors in tenths; of several values in one row (``"a;b"``,
         ``"['a', 'b']"``) the one with the smallest factor counts.
@@ -133,9 +133,9 @@ def classify(
     codes, values = _unique_values(streets[column].tolist())
     table = _checked_table(classes, factors)
     found, unknown = zip(*(_class_of(value, table, factors) for value in values)) if values else ((), ())
-    odd = [value for value, is_unknown in zip(values, unknown) if is_unknown]
+    odd = [_whole(value) for value, is_unknown in zip(values, unknown) if is_unknown]
     findings: list[Finding] = []
-    if odd and (class_column is not None):
+    if odd and (class_column is not None or classes is not None):
         _refuse_unknown(odd, column, classes, factors)
     if odd:
         cure = 'These count as "none" and cut nothing; translate them with class_column= and classes=.'
@@ -179,7 +179,7 @@ def is_cutting(
     known = {*factors, *OSM_HIGHWAYS, *raw.tolist()}
     for name in wanted:
         if name not in known:
-            raise InputError(f"keep names {name!r}, which is no street class. {nearest_names(str(name), factors)}")
+            raise InputError(f"keep= names {name!r}, which is no street class. {nearest_names(str(name), factors)}")
     return np.isin(street_class.astype(str), wanted) | np.isin(raw.astype(str), wanted)
 
 
@@ -242,10 +242,17 @@ def _class_of(value: Any, table: Mapping[Any, str], factors: Mapping[str, int]) 
     return min(found, key=lambda name: factors[name]), False
 
 
+def _whole(value: Any) -> Any:
+    """A whole number as it is written, where missing values beside it made it a float."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _refuse_unknown(odd: list[Any], column: str, classes: Mapping[Any, str] | None, factors: Mapping[str, int]) -> None:
     where = "classes=" if classes is not None else "the table of street classes"
+    some = "local" if "local" in factors else next(iter(factors))
+    first = odd[0] if isinstance(odd[0], int) else f'"{odd[0]}"'
     raise InputError(
         f"{len(odd)} values of street column {column!r} are not in {where} (first: {name_ids(odd)}). "
-        f"Translate each with classes={{value: class}}; classes are {', '.join(factors)}.",
+        f'Translate each with classes=, such as {{{first}: "{some}"}}; classes are {", ".join(factors)}.',
         [Finding("unknown-street-class", "error", tuple(str(v) for v in odd), len(odd), None, "Translate each value.")],
     )

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Why", "why"]
 
+WIDEST_GAP = 1.0
+"""Metres: a wider gap is a street or a strip of land, and no flaw of the drawing."""
 MOST_STEPS = 6
 """Units of the way round that are spelled out."""
 
@@ -46,7 +48,8 @@ class Why:
         ``in-barrier``, ``short-border``, ``corner`` or ``apart``.
     facts : mapping
         What was measured: ``border_m``, ``blocked_m``, ``barriers`` (name -> metres), ``crossings``, ``distance_m``,
-        ``between``, ``same_component``, ``steps``, ``row``, ``length_m``, ``cost``, ``streets``; those that apply.
+        ``between``, ``closing_snap``, ``same_component``, ``steps``, ``row``, ``length_m``, ``cost``, ``streets``;
+        those that apply.
     lines : tuple of str
         The same in words, the decisive one first; the last says how to change it.
 
@@ -156,9 +159,31 @@ def _measure(
         crossed = np.setdiff1d(crossed, pair)
         crossed = crossed[shapely.length(shapely.intersection(polygons[crossed], line)) > 0]
         facts["between"] = tuple(ids[crossed].tolist())
+        if facts["distance_m"] <= WIDEST_GAP and not facts["between"]:
+            closing = _closing_snap(polygons, pair, facts["distance_m"], options)
+            facts |= {} if closing is None else {"closing_snap": closing}
     if layers["barriers"] is not None:
         _measure_barriers(pair, own, polygons, layers, options, facts, lines)
     return facts, lines
+
+
+def _closing_snap(polygons: Array, pair: tuple[int, int], distance: float, options: Mapping[str, Any]) -> float | None:
+    """The least of some round values of snap= that makes a gap a border, found by trying; None where none does."""
+    import shapely
+
+    snap, least = options.get("snap", 0.05), options.get("min_border", 1.0)
+    both = shapely.union_all(polygons[list(pair)])
+    near = np.union1d(np.flatnonzero(shapely.dwithin(polygons, both, 10 * WIDEST_GAP)), pair)
+    own = np.searchsorted(near, pair)
+    rounded = np.ceil(distance * 1.01 * 100) / 100
+    for value in sorted({rounded, 0.1, 0.2, 0.5, WIDEST_GAP}):
+        if not max(snap, distance) < value <= WIDEST_GAP:
+            continue
+        borders = find_borders(polygons[near], float(value)).borders
+        borders = borders.take((borders.pair == own).all(axis=1))
+        if (borders.metres() * borders.share).sum() > least:
+            return float(value)
+    return None
 
 
 def _measure_barriers(
@@ -288,6 +313,8 @@ def _apart(
     else:
         reason, told = "apart", [_distance(facts, options)]
         cure = f"links= joins them. {cure}"
+        if "closing_snap" in facts:
+            cure = f"With snap={facts['closing_snap']:g} the gap counts as a border. {cure}"
     return reason, [*told, _round(facts), cure]
 
 

@@ -73,7 +73,7 @@ def test_warnings_are_shown_before_what_is_only_told(run: Run, raw: tuple[str, .
     gpd.GeoDataFrame(geometry=[shapely.Point(50, 50)], crs=CRS).to_crs(4326).to_file("near.gpkg")
     given = [text for name in names for text in ("--objects", f"{name}=near.gpkg")]
     ended = run(*raw, *given, "--objects", "last=far.gpkg", "--out", "u.gpkg")
-    assert "warning outside: 1 (value 1). last: " in ended.out
+    assert "warning outside: 2 (value 1). last: " in ended.out
     n_told = len(units(layer="findings"))
     assert f"… and {n_told - 12} more: see the layer findings of u.gpkg" in ended.out
 

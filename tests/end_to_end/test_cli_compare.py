@@ -88,3 +88,17 @@ def test_solve_begins_a_line_and_old_files_are_read(run: Run, tmp_path):
     beside.write_text(json.dumps(document), encoding="utf-8")
     assert run("verify", "old.gpkg").code == 0
     assert "moved       0 of 16 units" in run("compare", "old.gpkg", "old.gpkg").out
+
+
+def test_plans_that_count_different_columns_are_set_side_by_side_without_gaps(run: Run):
+    """One notice names both columns; loads that are not known are left out, not printed as nan."""
+    town().assign(homes=lambda t: t["persons"] * 2 + 1).to_file("town.gpkg", layer="units")
+    assert run(*SOLVE, *BRIEF, "--out", "old.gpkg").code == 0
+    line = [{"persons": "homes"}.get(word, word) for word in SOLVE]
+    line[line.index("--grids") + 1] = 3
+    assert run(*line, *BRIEF, "--tolerance", "0.3", "--out", "new.gpkg").code == 0
+    ended = run("compare", "old.gpkg", "new.gpkg")
+    assert ended.code == 0, ended.err
+    assert ended.out.count("OLD counts 'persons', NEW counts 'homes'") == 1
+    assert "grids that changed: homes after, units out and in" in ended.out
+    assert "nan" not in ended.out

@@ -34,6 +34,8 @@ def test_count_adds_columns_and_lists_what_is_outside(run: Run) -> None:
     assert (told["column"], told["given"], told["located"], told["outside"]) == ("shops", 6, 4, 2)
     lost = gpd.read_file("u.gpkg", layer="outside")
     assert lost["row"].tolist() == [5, 6]
+    assert "outside: 5 (value 1). shops: " in ended.out
+    assert "no-geometry: 6 (value 1). shops: " in ended.out
     assert lost["record"].tolist() == ["risk=A, staff=5", "staff=6"]
     units = gpd.read_file("u.gpkg", layer="units")
     assert units["persons"].tolist() == town()["persons"].tolist()
@@ -96,7 +98,7 @@ def test_numbers_that_mean_missing(run: Run) -> None:
     assert "-999" in run(*base).err
     ended = run(*base, "--null", -999, "--missing", "zero")
     assert "80 of 80 in units" in ended.out
-    assert "no-amount: 0" in ended.out
+    assert "no-amount: 1 (value 1)" in ended.out
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".parquet", ".csv"])
@@ -171,3 +173,37 @@ def test_a_guessed_encoding_is_said_by_every_command(run: Run) -> None:
     assert "encoding-guessed" in ended.out
     assert gpd.read_file("p.gpkg", layer="units")["unit"].tolist()[0] == "第1网格"
     assert run("verify", "p.gpkg").code == 0
+
+
+def test_objects_of_a_web_map_are_converted_and_said_to_be(run: Run) -> None:
+    """Points in GCJ-02 lie some 500 m off: with their datum said they are counted where they are, by both commands."""
+    import numpy as np
+
+    from gridopt.territory.datum import wgs84_to_gcj02
+
+    here = town().set_geometry(town().translate(400_000, 3_500_000))
+    here.to_file("here.gpkg", layer="units")
+    lon, lat = here.centroid.to_crs(4326).x.to_numpy(), here.centroid.to_crs(4326).y.to_numpy()
+    shifted = np.column_stack(wgs84_to_gcj02(lon, lat))
+    pd.DataFrame({"lon": shifted[:, 0], "lat": shifted[:, 1]}).to_csv("amap.csv", index=False)
+    base = ("count", "here.gpkg", "--id", "code", "--objects", "shops=amap.csv", "--out", "u.gpkg")
+    assert "16 of 16 in units" not in run(*base).out
+    for datum in ("gcj02", "GCJ-02"):
+        ended = run(*base, "--source-datum", f"shops={datum}")
+        assert ended.code == 0, ended.err
+        assert "16 of 16 in units, 0 outside" in ended.out
+        assert "datum-converted: 'shops' (value gcj02)" in ended.out
+        assert set(figures("shops").values()) == {1}
+    ended = run("check", "u.gpkg:units", "--source-datum", "units=gcj02")
+    assert "was made from shops that were converted" in ended.err
+    assert "there is no 'streets' here, but units, shops" in run(*base, "--source-datum", "streets=gcj02").err
+    assert "such as streets=gcj02" in run(*base, "--source-datum", "shops=gcj").err
+    here.dissolve().to_file("outline.gpkg")
+    gpd.GeoDataFrame(geometry=here.boundary.iloc[[5]].to_list(), crs=here.crs).to_file("streets.gpkg")
+    made = ("blocks", "--boundary", "outline.gpkg", "--streets", "streets.gpkg", "--out", "b.gpkg")
+    ended = run(*made, "--objects", "shops=amap.csv", "--source-datum", "shops=gcj02")
+    assert "16 of 16 in units, 0 outside" in ended.out, ended.err
+    told = gpd.read_file("b.gpkg", layer="findings").set_index("code")
+    assert "shops" in told.loc["datum-converted", "ids"]
+    ended = run(*made, "--objects", "streets=amap.csv", "--source-datum", "streets=gcj02")
+    assert "two layers are called 'streets'" in ended.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,29 @@ def test_points_decide_where_merged_units_belong(plan: Run):
         assert grids("new.gpkg")["both"] == before[home]
 
 
+@pytest.mark.parametrize("key", ["unit", "code"])
+def test_a_table_of_workloads_is_brought_to_the_units_by_the_line_the_error_gives(plan: Run, key: str):
+    """What a person does: the table itself is refused with the two commands, and these work as they are."""
+    today = town().set_index("code")["persons"] + 1
+    today["001"] = 40.0
+    today.rename_axis(key).to_csv("march.csv")
+    ended = plan("rebalance", "plan.gpkg", "--units", "march.csv", *STEPS, "--out", "next.gpkg")
+    assert ended.code == 2
+    line = ended.err.partition("first: ")[2].partition("; then give --units new.gpkg")[0]
+    assert line.startswith("gridopt count ")
+    assert f"units@{key} " in line
+    ended = plan(*shlex.split(line)[1:])
+    assert ended.code == 0, ended.err
+    assert "in units, 0 outside" in ended.out
+    assert "column-emptied" not in ended.out
+    ended = plan("rebalance", "plan.gpkg", "--units", "new.gpkg", *STEPS, "--out", "next.gpkg")
+    assert ended.code in (0, 3), ended.err
+    assert "moved " in ended.out
+    assert go.read_plan("next.gpkg").units["persons"].to_dict() == today.to_dict()
+    today.iloc[:3].rename_axis(key).to_csv("march.csv")  # only those that changed
+    assert "warning column-emptied: '004', " in plan(*shlex.split(line)[1:]).out
+
+
 def test_frozen_grids_keep_their_units(plan: Run):
     heavier("001", 60.0)
     before = grids("plan.gpkg")
@@ -273,6 +297,9 @@ def test_bad_requests_are_refused_and_change_nothing(plan: Run, tmp_path: Path):
     for more, told in (
         (("--out", "plan.gpkg"), "plan.gpkg"),
         (("--out", "new.gpkg", "--max-moved", "lots"), "no amount"),
+        (("--out", "new.gpkg", "--max-moved", "0.5"), "Write 0.5% or 50%."),
+        (("--out", "new.gpkg", "--max-moved", "1.0"), "Write 1.0% or 100% or 1 (an amount)."),
+        (("--out", "new.gpkg", "--max-moved", "persons=12.5"), "Write persons=12.5% or persons=12 (an amount)."),
         (("--out", "new.gpkg", "--date", "1 March"), "2026-03-01"),
         (("--out", "new.gpkg", "--frozen", "G099"), "G099"),
         (("--out", "new.gpkg", "--tolerance", "0.1", "--band", "1", "2"), "--band"),

@@ -366,7 +366,7 @@ def test_blocks_counts_objects_and_feeds_solve(run: Run) -> None:
     assert ended.code == 0, ended
     assert "units       16, 0.16 km²" in ended.out
     assert "homes       16 of 17 in units" in ended.out
-    assert "outside: 16" in ended.out
+    assert "outside: 17" in ended.out
     units = gpd.read_file("u.gpkg", layer="units")
     assert units.area.sum() == pytest.approx(160_000)
     assert units["homes"].tolist() == [1] * 16

@@ -97,7 +97,19 @@ def test_blocks_of_streets_whose_classes_are_numbers(run: Run) -> None:
     ended = run(*asked, "--classes", "1=arterial,2=collector,3=path,=local", "--out", "units.gpkg")
     assert ended.code == 0, ended.err
     assert len(gpd.read_file("units.gpkg", layer="units")) == 6  # the path does not cut
-    assert run(*asked, "--classes", "1=motorway,2=local,3=path,=local", "--out", "u.gpkg").code == 2
+    for classes, says in (
+        ("1=motorway,2=local,3=path,=local", "--classes 1=motorway: 'motorway' is no class"),
+        ("1:arterial,2:local", "is written 1=arterial,2=local"),
+        ("1=arterial,2=local,=local", "not in --classes (first: 3). Translate each with --classes, such as 3=local;"),
+    ):
+        ended = run(*asked, "--classes", classes, "--out", "u.gpkg")
+        assert (ended.code, says in ended.err) == (2, True), ended.err
+    ended = run(*asked, "--classes", "1=path,2=path,3=path,=path", "--out", "u.gpkg")
+    assert "in --keep (arterial, collector, local)" in ended.err
+    streets().rename(columns={"rank": "highway"}).to_file("streets.gpkg")  # the column needs no naming
+    ended = run(*asked[:-2], "--classes", "1=arterial,2=local,=local", "--out", "u.gpkg")
+    assert (ended.code, "'highway' are not in --classes (first: 3)" in ended.err) == (2, True), ended.err
+    streets().to_file("streets.gpkg")
     for odd, says in (
         ("1arterial,2=x", "such as 1=arterial"),
         ("1=local,1=path", "names '1' twice"),

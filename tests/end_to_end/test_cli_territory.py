@@ -208,6 +208,17 @@ def test_seams_are_crossed_when_asked(run: Run) -> None:
     assert "several-components" not in ended.out
 
 
+def test_why_offers_the_snap_that_closes_a_crack(run: Run) -> None:
+    """Two halves 0.4 m apart: the flag that is offered makes neighbours."""
+    town = squares(2, 1)
+    town["geometry"] = [town.geometry[0], shapely.affinity.translate(town.geometry[1], 0, 0.4)]
+    town.to_file("apart.gpkg", layer="units")
+    asked = ("why", "apart.gpkg", "001", "002", "--id", "code")
+    told = run(*asked).out
+    assert "With --snap 0.41 the gap counts as a border." in told
+    assert "are neighbours" in run(*asked, "--snap", "0.41").out
+
+
 def test_web_map_streets_are_recognised_and_converted(run: Run) -> None:
     """Streets of a generated town in GCJ-02: check names the cause and the flag; with it they fit."""
     import numpy as np
@@ -252,6 +263,16 @@ def test_what_was_converted_is_not_converted_again(run: Run) -> None:
     assert run("rebalance", "plan.gpkg", *BRIEF, "--out", "next.gpkg").code == 0
     after = gpd.read_file("next.gpkg", layer="units")
     assert after.total_bounds.tolist() == gpd.read_file("plan.gpkg", layer="units").total_bounds.tolist()
+    after[["unit", "persons"]].drop(columns="geometry", errors="ignore").to_csv("table.csv", index=False)
+    counted = ("--objects", "persons=table.csv", "--at", "persons=next.gpkg:units@unit", "--column", "persons=persons")
+    assert run("count", "next.gpkg", *counted, "--out", "counted.gpkg").code == 0
+    assert run("repair", "counted.gpkg", "--out", "mended.gpkg").code == 0
+    for source in ("next.gpkg:units", "counted.gpkg:units", "mended.gpkg:units"):  # what was converted two files ago
+        ended = run("check", source, "--source-datum", "units=gcj02")
+        assert "was made from units that were converted" in ended.err, source
+    assert run("rebalance", "plan.gpkg", "--units", "counted.gpkg", *BRIEF, "--out", "third.gpkg").code == 0
+    third = gpd.read_file("third.gpkg", layer="units")  # the plan's units=gcj02 is not for units made of the plan
+    assert third.to_crs(4326).total_bounds == pytest.approx(town.total_bounds, abs=1e-6)
     again = run("rebalance", "plan.gpkg", "--units", "web.gpkg", *BRIEF, "--out", "next2.gpkg")
     assert again.code == 0, again.err
     web.dissolve().to_file("boundary.gpkg")
@@ -261,7 +282,14 @@ def test_what_was_converted_is_not_converted_again(run: Run) -> None:
     ended = run("blocks", "--boundary", "boundary.gpkg", "--streets", "streets.gpkg", *datums, "--out", "blocks.gpkg")
     assert ended.code == 0, ended.err
     ended = run("check", "blocks.gpkg:units", "--source-datum", "units=gcj02")
-    assert "was made from boundary that were converted" in ended.err
+    assert "was made from boundary, streets that were converted" in ended.err
+    town.dissolve().to_file("true.gpkg")
+    made = ("blocks", "--boundary", "true.gpkg", "--streets", "streets.gpkg", "--source-datum", "streets=GCJ-02")
+    ended = run(*made, "--out", "blocks2.gpkg")
+    assert ended.code == 0, ended.err
+    ended = run("check", "blocks2.gpkg:units", "--source-datum", "units=gcj02")
+    assert ended.code == 2
+    assert "was made from streets that were converted" in ended.err
 
 
 def test_degrees_that_are_labelled_as_metres_are_one_clear_error(run: Run) -> None:

@@ -56,6 +56,22 @@ def test_what_lies_between_is_named(town):
     assert why(town, "c", "e", snap=30).reason == "border"
 
 
+def test_the_snap_that_closes_a_gap_is_offered_and_does(town):
+    """Gaps of one width and wedges; none is offered where a unit lies between, or the gap is wider than a metre."""
+    for near, far in ((0.3, 0.3), (0.07, 0.07), (0.1, 0.6), (0.0, 0.9), (0.98, 0.98), (1.4, 1.4)):
+        east = shapely.Polygon([(100 + near, 0), (200, 0), (200, 100), (100 + far, 100)])
+        units = gpd.GeoSeries([shapely.box(0, 0, 100, 100), east], index=["a", "b"], crs="EPSG:3826")
+        answer = why(units, "a", "b")
+        if near == 0 or far > 1:
+            assert "closing_snap" not in answer.facts
+            continue
+        snap = answer.facts["closing_snap"]
+        assert near < snap <= 1.0
+        assert f"With snap={snap:g} the gap counts as a border." in str(answer)
+        assert why(units, "a", "b", snap=snap).is_edge
+    assert "closing_snap" not in why(town, "a", "c").facts
+
+
 def test_components_are_told_apart(town):
     assert why(town, "a", "f").facts["same_component"] is False
     assert "different components" in str(why(town, "a", "f"))
