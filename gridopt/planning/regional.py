@@ -124,7 +124,7 @@ class Regional:
         for r in np.flatnonzero(chosen).tolist():
             local = self._local(r)
             own = self.regions.local_labels(r, best)
-            own = self._shift(local, self.starts[r], own, local.piece.n_parts, self._clock(1.0))
+            own = self._shift(local, self.starts[r], own, local.piece.n_parts, self.clock.left(1.0).start())
             best[local.units] = local.rows[own[local.node]]
         return best
 
@@ -155,7 +155,7 @@ class Regional:
 
     def _region(self, local: Local, share: float) -> NDArray[np.int32]:
         """Search one region; return the part of each node."""
-        piece, clock = local.piece, self._clock(share)
+        piece, clock = local.piece, self.clock.left(share).start()
         start = self._begin(local, clock)
         self.starts[local.region] = start
         labels = np.array(start)
@@ -197,7 +197,7 @@ class Regional:
         if not self._counts_exactly(local):
             return labels
         own = self.regions.local_labels(local.region, labels)
-        found = self._exactly(local, own, self._clock(1.0), caps)
+        found = self._exactly(local, own, self.clock.left(1.0).start(), caps)
         labels = np.array(labels)
         labels[local.units] = local.rows[found[local.node]]
         return labels
@@ -257,11 +257,7 @@ class Regional:
 
     def _try(self, local: Local, labels: NDArray[np.int32], clock: Clock) -> tuple[int, int, int]:
         """What labels are worth after a short search near what has changed."""
-        left, piece, home = clock.steps_left(), local.piece, local.home
-        part = Budget(
-            None if clock.budget.seconds is None else clock.seconds_left() * TRIAL,
-            None if left is None else max(1, int(left * TRIAL)),
-        ).start()
+        piece, home, part = local.piece, local.home, clock.left(TRIAL).start()
         found = self._shift(local, labels, labels, TRIAL_RINGS, part, quiet=True)
         clock.tick(part.steps)
         away = (home >= 0) & (found != home)
@@ -303,13 +299,6 @@ class Regional:
             local.region not in self.regions.narrowed
             and not np.isin(self.force.before[local.units], self.force.closed).any()
         )
-
-    def _clock(self, share: float) -> Clock:
-        left, seconds = self.clock.steps_left(), self.clock.budget.seconds
-        return Budget(
-            None if seconds is None else self.clock.seconds_left() * share,
-            None if left is None else max(1, int(left * share)),
-        ).start()
 
     def _shift(
         self,

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from gridopt.planning.mended import components_of
 from gridopt.planning.parts import Cutout
-from gridopt.solvers.budget import Budget, Clock
+from gridopt.solvers.budget import Clock
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.pieces import solve_piece
 
@@ -98,11 +98,7 @@ def _connected(
     for i, start in enumerate(tries):
         if not least or clock.expired() or (stop is not None and stop()):
             break
-        left, part = clock.steps_left(), FIRST if i + 1 < len(tries) else 1.0
-        budget = Budget(
-            None if clock.budget.seconds is None else clock.seconds_left() * part,
-            None if left is None else max(1, int(left * part)),
-        )
+        budget = clock.left(FIRST if i + 1 < len(tries) else 1.0)
         found = solve_piece(
             piece if start is None else near, budget, seed, start=start, pool=pool, workers=workers,
             watch=None if stop is None else (lambda *_: stop()),

@@ -77,6 +77,14 @@ class Clock:
         most = self.most_steps()
         return None if most is None else max(0, most - self.steps)
 
+    def left(self, share: float = 1.0) -> Budget:
+        """Return a budget of a share of what is left, for one part of a search; at least one step."""
+        steps = self.steps_left()
+        return Budget(
+            None if self.budget.seconds is None else self.seconds_left() * share,
+            None if steps is None else max(1, int(steps * share)),
+        )
+
     def fraction(self) -> float:
         """How much of the budget is spent, in [0, 1]."""
         most = self.most_steps()

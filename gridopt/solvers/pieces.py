@@ -302,11 +302,7 @@ def _mend(
     pool: Executor | None,
 ) -> None:
     """Mend limits for a share of what is left of the budget, so that something is left to polish with."""
-    left, before = clock.steps_left(), clock.steps
-    part = Budget(
-        None if clock.budget.seconds is None else clock.seconds_left() * effort.mending_share,
-        None if left is None else max(1, int(left * effort.mending_share)),
-    ).start()
+    part = clock.left(effort.mending_share).start()
     inner = Best(best.labels, best.violation, best.cost)
     table.put(Levelling(light=0.9)(piece, best.labels, seed))
     begun = Best(np.array(table.board.labels), *table.price())
@@ -319,10 +315,7 @@ def _mend(
         tries = TRIES_LATER if turn else Focus.tries
         Focus(least_parts=4 + 2 * turn, tries=tries)(table, part, seed + turn, begun, stop, pool)
     inner.offer(begun.labels, begun.violation, begun.cost, part)
-    for step, seconds, cost, violation in inner.trace:
-        best.trace.append((before + step, clock.seconds() - part.seconds() + seconds, cost, violation))
-    best.violation, best.cost = inner.violation, inner.cost
-    clock.tick(part.steps)
+    best.append(inner, part, clock)
 
 
 def _next(annealing: Annealing, mend: bool, cycle: int) -> Annealing:
@@ -343,19 +336,11 @@ def _cycle(
     stop: Callable[[], bool],
 ) -> bool:
     """Anneal once, for a share of what is left of the budget; return whether any step was made."""
-    before = clock.steps
-    left = clock.steps_left()
     share = effort.first_share if clock.fraction() < 0.5 else 0.5 if best.violation else 1.0
     if clock.budget.seconds is not None and share == effort.first_share:
         share = min(share, 1.0 - min(MOST_FOR_MENDING, SECONDS_FOR_MENDING / clock.budget.seconds))
-    part = Budget(
-        None if clock.budget.seconds is None else clock.seconds_left() * share,
-        None if left is None else max(1, int(left * share)),
-    ).start()
+    part = clock.left(share).start()
     inner = Best(best.labels, best.violation, best.cost)
     annealing(table, part, seed, inner, pool, stop)
-    for step, seconds, cost, violation in inner.trace:
-        best.trace.append((before + step, clock.seconds() - part.seconds() + seconds, cost, violation))
-    best.violation, best.cost = inner.violation, inner.cost
-    clock.tick(part.steps)
+    best.append(inner, part, clock)
     return part.steps > 0

@@ -70,7 +70,7 @@ class Halves:
     ) -> NDArray[np.int32] | None:
         """Divide until each set is one part; None where one cannot be divided."""
         labels = np.zeros(piece.n_nodes, dtype=np.int32)
-        whole, depth = _rest(clock, self.share), int(np.ceil(np.log2(piece.n_parts)))
+        whole, depth = clock.left(self.share), int(np.ceil(np.log2(piece.n_parts)))
         waiting = [(np.arange(piece.n_nodes), 0, piece.n_parts)]
         while waiting:
             nodes, first, parts = waiting.pop()
@@ -108,13 +108,6 @@ class Halves:
             if best is None or (found.violation, found.cost) < (best.violation, best.cost):
                 best = found
         return None if best is None else best.labels
-
-
-def _rest(clock: Clock, share: float) -> Budget:
-    """Return a budget of a share of what is left on the clock."""
-    steps = clock.steps_left()
-    seconds = None if clock.budget.seconds is None else clock.seconds_left()
-    return Budget(seconds, steps).share(share)
 
 
 def halve_limits(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt.solvers.budget import Budget, Clock
+from gridopt.solvers.budget import Clock
 from gridopt.solvers.construct.bisection import Bisection
 from gridopt.solvers.decompose.coarsen import Coarsening
 from gridopt.solvers.piece import Piece
@@ -91,11 +91,7 @@ def anneal_level(
     table = Table(piece, labels, 1)
     best = Best(np.array(labels), *table.price())
     best.trace.append((0, 0.0, best.cost, best.violation))  # the plan to begin with may stay the best
-    steps = clock.steps_left()
-    part = Budget(
-        None if clock.budget.seconds is None else max(1e-3, clock.seconds_left() * share),
-        None if steps is None else max(1, int(steps * share)),
-    ).start()
+    part = clock.left(share).start()
     annealing(table, part, seed, best, None, watch)
     best.trace = [
         (clock.steps + step, clock.seconds() - part.seconds() + at, cost, violation)
