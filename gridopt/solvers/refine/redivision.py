@@ -106,6 +106,8 @@ class Redivision:
         stages = [(True, allowance) for allowance in self.allowances]
         stages += [] if only_broken else [(False, self.allowances[-1])]
         for broken, allowance in stages:
+            if broken and not len(broken_parts(table)):
+                continue
             for size, states in zip(self.sizes, self.states, strict=True):
                 looks = states * (self.longer if broken else 1)
                 self._stage(room, size, looks, broken, allowance, rng, clock, best, stopped, pool)
@@ -129,10 +131,8 @@ class Redivision:
         due = np.ones(k + 1, dtype=bool)  # the last stands for no part
         due[k] = False
         while due.any() and not stopped():
-            sets = _adjacent(table, size)
+            sets = _adjacent(table, size, broken_parts(table) if broken else None)
             sets = sets[due[sets].any(axis=1)]
-            if broken:
-                sets = sets[_outside(table)[sets].any(axis=1)]
             if size > 2:
                 sets = sets[np.where(sets < 0, 0, table.board.sizes[sets]).sum(axis=1) <= self.few_nodes]
             due[:] = False
@@ -209,23 +209,43 @@ def _desk(width: int) -> Any:
     )
 
 
-def _adjacent(table: Table, size: int) -> NDArray[np.int32]:
-    """Sets of parts each of which borders each other, int32 (s, 4), ascending, -1 where there are fewer than four."""
+def _adjacent(table: Table, size: int, among: NDArray[np.int64] | None) -> NDArray[np.int32]:
+    """
+    Sets of parts each of which borders each other, int32 (s, 4), ascending, -1 where there are fewer than four.
+
+    Those alone that hold one of `among`, where it is given.
+    """
     labels, k = table.board.labels, len(table.limits.lo)
     rows, cols = labels[table.borders.source].astype(np.int64), labels[table.csr.indices]
+    wanted = np.ones(k + 1, dtype=bool)
+    if among is not None:
+        wanted = np.isin(np.arange(k + 1), among)
+        near = wanted.copy()
+        near[cols[wanted[rows]]] = True
+        around = near[rows] & near[cols]
+        rows, cols = rows[around], cols[around]
     pairs = np.unique((rows * k + cols)[rows < cols])
     sets = np.stack([pairs // k, pairs % k], axis=1)
+    if size > 2:
+        sets = _extended(sets, size)
+    found = np.full((len(sets), 4), -1, dtype=np.int32)
+    found[:, :size] = sets
+    wanted[k] = False
+    return found[wanted[found].any(axis=1)]
+
+
+def _extended(pairs: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Sets of `size` all of whose pairs are among `pairs`, which are ascending."""
     later: dict[int, set[int]] = {}
-    for a, b in sets.tolist():
+    for a, b in pairs.tolist():
         later.setdefault(a, set()).add(b)
+    sets = pairs
     while sets.shape[1] < size:
         more = []
         for row in sets.tolist():
             more += [[*row, c] for c in sorted(set.intersection(*(later.get(a, set()) for a in row)))]
         sets = np.array(more, dtype=np.int64).reshape(len(more), sets.shape[1] + 1)
-    found = np.full((len(sets), 4), -1, dtype=np.int32)
-    found[:, :size] = sets
-    return found
+    return sets
 
 
 def _batches(sets: NDArray[np.int32], k: int) -> list[NDArray[np.int32]]:
@@ -239,10 +259,3 @@ def _batches(sets: NDArray[np.int32], k: int) -> list[NDArray[np.int32]]:
                 free[p] = at + 1
     batch = np.array(which, dtype=np.int64)
     return [sets[batch == i] for i in range(max(which, default=-1) + 1)]
-
-
-def _outside(table: Table) -> NDArray[np.bool_]:
-    """Whether each part breaks a limit, or holds nodes that should be apart; one more, False, stands for no part."""
-    outside = np.zeros(len(table.limits.lo) + 1, dtype=bool)
-    outside[broken_parts(table)] = True
-    return outside
