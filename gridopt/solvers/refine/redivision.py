@@ -24,6 +24,8 @@ STEPS_PER_SECOND = 2.5e6
 """What a slow core does."""
 STATES_AT_ONCE = 60_000
 """States looked at in a row at most, some tenth of a second, before the clock is looked at."""
+SECONDS_PER_NODE = 1e-6
+"""What it takes to find the sets of a stage: none is begun where less time is left."""
 CHUNKS = 4
 """Parts of a batch that are worked on side by side."""
 
@@ -98,14 +100,19 @@ class Redivision:
         """
         if len(table.limits.lo) < 2 or table.terms.prices[1] or (table.csr.weights < 0).any():
             return
-        room, rng = _Room(table), np.random.default_rng([seed, 907])
 
         def stopped() -> bool:
-            return clock.expired() or (watch is not None and watch())
+            late = clock.seconds_left() < SECONDS_PER_NODE * len(table.fixed)
+            return late or clock.expired() or (watch is not None and watch())
 
+        if stopped():
+            return
+        room, rng = _Room(table), np.random.default_rng([seed, 907])
         stages = [(True, allowance) for allowance in self.allowances]
         stages += [] if only_broken else [(False, self.allowances[-1])]
         for broken, allowance in stages:
+            if stopped():
+                return
             if broken and not len(broken_parts(table)):
                 continue
             for size, states in zip(self.sizes, self.states, strict=True):
