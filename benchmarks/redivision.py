@@ -123,7 +123,7 @@ def plan_of(name: str, steps_per_unit: int) -> tuple[Any, NDArray[np.int32]]:
 
 def rows_of(name: str, steps_per_unit: int, n_sets: int, seconds: float) -> Iterator[dict[str, Any]]:
     """Compare the ways on one instance."""
-    from gridopt.solvers.refine.redivision import _adjacent
+    from gridopt.solvers.refine.redivision import adjacent_sets
     from gridopt.solvers.table import Table
 
     piece, labels = plan_of(name, steps_per_unit)
@@ -135,7 +135,7 @@ def rows_of(name: str, steps_per_unit: int, n_sets: int, seconds: float) -> Iter
         "annealing": by_annealing,
     }
     for size in (2, 3):
-        sets = _adjacent(Table(piece, labels), size)[:, :size]
+        sets = adjacent_sets(Table(piece, labels), size)[:, :size]
         chosen = np.random.default_rng(SEED).permutation(len(sets))[:n_sets]
         cases = [cut_out(piece, labels, sets[i].tolist()) for i in chosen.tolist()]
         start = [_price(*case) for case in cases]

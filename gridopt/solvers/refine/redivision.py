@@ -138,7 +138,7 @@ class Redivision:
         due = np.ones(k + 1, dtype=bool)  # the last stands for no part
         due[k] = False
         while due.any() and not stopped():
-            sets = _adjacent(table, size, broken_parts(table) if broken else None)
+            sets = adjacent_sets(table, size, broken_parts(table) if broken else None)
             sets = sets[due[sets].any(axis=1)]
             if size > 2:
                 sets = sets[np.where(sets < 0, 0, table.board.sizes[sets]).sum(axis=1) <= self.few_nodes]
@@ -216,7 +216,7 @@ def _desk(width: int) -> Any:
     )
 
 
-def _adjacent(table: Table, size: int, among: NDArray[np.int64] | None) -> NDArray[np.int32]:
+def adjacent_sets(table: Table, size: int, among: NDArray[np.int64] | None = None) -> NDArray[np.int32]:
     """
     Sets of parts each of which borders each other, int32 (s, 4), ascending, -1 where there are fewer than four.
 
