@@ -96,7 +96,7 @@ def judge(
     moved = start != now
     amount = int(asked.count.weight[moved].sum())
     violation = total_violation(today, labels)
-    bound = least_moved(today, force, asked.count.weight, found.proved) if not violation else None
+    bound = least_moved(today, force, asked.count.weight, found.proved, amount) if not violation else None
     if bound is not None and bound > amount:
         raise InternalError(f"at least {bound} should have to move, but a sound plan moves {amount}.")
     status, reason = _status(broken, violation, bound == amount, found.stopped)
