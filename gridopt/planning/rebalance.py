@@ -22,6 +22,7 @@ from gridopt.planning.regional import Regional
 from gridopt.planning.settling import settle
 from gridopt.planning.shifting import warm
 from gridopt.rules.check import check
+from gridopt.rules.necks import load_kernels as load_certificates
 from gridopt.rules.verify import verify
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.request import Request
@@ -117,6 +118,7 @@ def rebalance(
     began = time.perf_counter()
     request = Request(seconds, steps, seed, workers, "balanced", False)
     request.validate()
+    load_certificates()
     load_kernels()
     warm()
     timings = {"compile": time.perf_counter() - began}

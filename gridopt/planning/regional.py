@@ -389,8 +389,8 @@ class Regional:
             return (not quiet and self._watch(worth)) or (worth[0] > 0 and clock.fraction() >= until)
 
         found = shifting(
-            cut.piece, cut.inner(start), cut.inner(home), local.weight[cut.nodes], clock, self.seed + SALT * salt, watch,
-            labels=cut.inner(labels), pool=self.pool,
+            cut.piece, cut.inner(start), cut.inner(home), local.weight[cut.nodes], clock, self.seed + salt * SALT,
+            watch, labels=cut.inner(labels), pool=self.pool,
         )  # fmt: skip
         return cut.put(labels, found)
 
