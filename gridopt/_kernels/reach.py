@@ -120,7 +120,7 @@ def _add(loads, rooms, depth, load, room, v):
 @kernel
 def _clashes(apart_indptr, apart_indices, v, mark):
     """Whether `v` is apart from a node of the set."""
+    clash = False
     for x in range(apart_indptr[v], apart_indptr[v + 1]):
-        if mark[apart_indices[x]] == 2:
-            return True
-    return False
+        clash = clash or mark[apart_indices[x]] == 2
+    return clash

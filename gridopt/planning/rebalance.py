@@ -147,6 +147,7 @@ def _search(
     on_progress: OnProgress | None,
 ) -> Found:
     """Search until no grid that changes is left outside its limits for being within the trigger; then apply caps."""
+    widest, proved = _limits_for(force, loose, frozen), None
     while True:
         today = _limits_for(force, loose, frozen)
         search = Regional(today, force, asked.count.weight, frozen, asked.margin)
@@ -155,6 +156,7 @@ def _search(
         left = Budget(seconds, None if clock.budget.steps is None else max(1, clock.steps_left() or 0))
         labels, trace = search.run(left, request.seed + attempt, request.n_workers(), on_progress)
         clock.tick(search.clock.steps)
+        proved = search.proved if proved is None else proved
         late = loose & _is_touched(force, labels)
         if not late.any() or search.stopped or clock.expired():
             break
@@ -162,7 +164,7 @@ def _search(
     kept = _under_caps(search, today, force, labels, asked.caps)
     uncapped = None if kept is labels else settle(today, force.home, labels)
     return Found(
-        settle(today, force.home, kept), today, trace, search.proved, search.stopped, search.unmended,
+        settle(today, force.home, kept), today, widest, trace, proved, search.stopped, search.unmended,
         noticed=search.regions.findings, uncapped=uncapped,
     )  # fmt: skip
 
