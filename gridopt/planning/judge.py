@@ -24,7 +24,7 @@ from gridopt.rules.objective import cost as cost_of
 from gridopt.rules.verify import verify
 from gridopt.solvers.request import Request
 
-__all__ = ["Asked", "Found", "judge", "misshapen", "ordered"]
+__all__ = ["Asked", "Found", "judge", "misshapen", "numbers", "ordered"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +76,14 @@ class Found:
     uncapped: NDArray[np.int32] | None = None
 
 
-def _numbers(force: InForce, labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Grids before and after by one numbering."""
+def numbers(force: InForce, labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return grids before and after by one numbering."""
     return numbered(force.before, force.old_ids.tolist(), labels, force.grid_ids.tolist())
 
 
 def ordered(force: InForce, labels: NDArray[np.int32]) -> Ordered:
     """Moves from the plan in force to `labels`, in order."""
-    start, now = _numbers(force, labels)
+    start, now = numbers(force, labels)
     return order_moves(force.problem.graph, start, now, bundle=force.problem.together)
 
 
@@ -95,7 +95,7 @@ def judge(
     plan = Plan(problem, labels, force.grid_ids)
     broken = verify(today, Plan(today, labels, force.grid_ids))
     _refuse_unsound(broken, found)
-    start, now = _numbers(force, labels)
+    start, now = numbers(force, labels)
     moved = start != now
     amount = int(asked.count.weight[moved].sum())
     violation = total_violation(today, labels)
@@ -198,7 +198,7 @@ def _status(broken: list[Finding], violation: int, proved: bool, stopped: bool, 
 
 def _moves(force: InForce, labels: NDArray[np.int32], start: NDArray[np.int32]) -> tuple[tuple[Move, ...], bool]:
     """Moves in order with reasons; whether each leaves all grids connected."""
-    order, (_, now) = ordered(force, labels), _numbers(force, labels)
+    order, (_, now) = ordered(force, labels), numbers(force, labels)
     rest = tuple((u, int(start[u]), int(now[u])) for u in order.blocked)
     ids = force.old_ids.tolist(), force.grid_ids.tolist()
     return describe_change(force.problem, (*order.steps, *rest), start, *ids), not rest

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gridopt.errors import Finding, InputError, NoPlanError
 from gridopt.model import Problem
 from gridopt.planning.capped import within_caps
+from gridopt.planning.choices import best_choice
 from gridopt.planning.count import Cap, read_caps, read_count
 from gridopt.planning.force import InForce, read_force
 from gridopt.planning.frozen import frozen_rows
@@ -126,12 +127,18 @@ def rebalance(
     force = read_force(problem, plan, retired, dissolve, staying=frozen)
     asked = Asked(read_count(problem, count), read_caps(problem, max_moved), _margin(margin), stepwise)
     _refuse_without_grids(force.problem)
-    rows = frozen_rows(force, frozen)
-    loose = _within_trigger(force, trigger, rows)
     clock = request.budget(spent=time.perf_counter() - began - timings["compile"]).start()
-    found = _search(request, asked, force, rows, loose, clock, 0, on_progress)
-    if stepwise:
-        found = _in_steps(request, asked, force, rows, loose, clock, found, on_progress)
+
+    def attempt(force: InForce) -> Found:
+        rows = frozen_rows(force, frozen)
+        loose = _within_trigger(force, trigger, rows)
+        found = _search(request, asked, force, rows, loose, clock, 0, on_progress)
+        return _in_steps(request, asked, force, rows, loose, clock, found, on_progress) if stepwise else found
+
+    def read(closing: Iterable[str]) -> InForce:
+        return read_force(problem, plan, retired, closing, staying=frozen)
+
+    force, found = best_choice(force, asked, clock, {*frozen, *dissolve}, read, attempt)
     timings["search"] = time.perf_counter() - began - sum(timings.values())
     return judge(request, asked, force, found, began, timings)
 

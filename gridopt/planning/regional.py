@@ -182,9 +182,14 @@ class Regional:
     def _again(
         self, local: Local, start: NDArray[np.int32], labels: NDArray[np.int32], clock: Clock
     ) -> NDArray[np.int32]:
-        """Search a small region with other seeds; of plans that move as much but for the spare weight, the cheapest."""
+        """
+        Search a small region with other seeds; of plans that move as much but for the spare weight, take the cheapest.
+
+        The smallest are solved exactly in a moment anyway.
+        """
         piece, found = local.piece, [labels]
-        if piece.n_nodes > MOST_AGAIN or np.array_equal(labels, local.home) or _broken(piece, labels).any():
+        exact = piece.n_nodes * piece.n_parts <= MOST_LITERALS // 3
+        if exact or piece.n_nodes > MOST_AGAIN or np.array_equal(labels, local.home) or _broken(piece, labels).any():
             return labels
         for i in range(1, AGAIN):
             if self.stopped or clock.fraction() + 1.5 * clock.fraction() / i > 1:
