@@ -72,6 +72,8 @@ class Pace(NamedTuple):
         Share of the price of violation of the parts it touches that a chain may cost, beside `reach`.
     strain, swell : float
         Price of violation: see `part_strain`; a broken `apart` pair is a miss of a million, without the swell.
+    dear : float
+        With a journal: what a millionth less of violation may cost where states are compared.
     """
 
     heat: float
@@ -81,6 +83,7 @@ class Pace(NamedTuple):
     relief: float
     strain: float
     swell: float
+    dear: float
 
 
 class Scratch(NamedTuple):
@@ -108,7 +111,7 @@ def propose(
     indptr, indices, weights, unit_cost, home, away_cost, apart_indptr, apart_indices, lo, hi, per, target, prices,
     workload, inertia, fixed, labels, loads, sizes, moments, burden, worth, group_of, group, source, twin, listed,
     place, gain, pull, base, seen, stale, owner, queue, at, nodes, parent, pending, chain, quantiles, count, state,
-    stamp, steps, heat, reach, longest, span, relief, strain, swell, journal,
+    stamp, steps, heat, reach, longest, span, relief, strain, swell, dear, journal,
 ):  # fmt: skip
     """
     The proposals of `anneal`, the bundles unpacked: reading a bundle over and over again costs a third of the time.
@@ -163,7 +166,7 @@ def propose(
         cost, miss, made = cost + extra, miss + change, made + 1
         if journal.shape[0] > 0:
             noted = note(journal, chain, moves, noted)
-            if (miss, cost) < best:
+            if dear * (miss - best[0]) + cost < best[1]:
                 best, noted = (miss, cost), 0
     if journal.shape[0] > 0:
         miss, cost = best
@@ -214,8 +217,8 @@ def anneal(
     steps : int
     pace : Pace
     journal : int32 (j, 2)
-        Where ``j > 0``, the group is left in the best state it was in, by violation, then cost: moves made since then
-        are kept here and taken back. The search ends early where there is no room left. One group at a time only.
+        Where ``j > 0``, the group is left in the best state it was in, by cost and violation at its price: moves made
+        since then are kept here and taken back. The search ends early where there is no room left.
     out : int64 (groups, 4)
         Row `group` is written: change in cost, moves and chains made, steps made, change in violation (with a journal).
     """
@@ -230,6 +233,6 @@ def anneal(
         groups.edge_first[group], scratch.seen, scratch.stale, scratch.owner, scratch.queue, at,
         groups.group_first[group + 1] - at, scratch.parent[group], scratch.pending[group], scratch.chain[group],
         quantiles, count, seed, stamp, steps, pace.heat, pace.reach, pace.longest, pace.span, pace.relief, pace.strain,
-        pace.swell, journal,
+        pace.swell, pace.dear, journal,
     )  # fmt: skip
     out[group, 0], out[group, 1], out[group, 2], out[group, 3] = cost, made, done, miss

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.piece import Piece
+from gridopt.solvers.refine.annealing import ANY_COST
 from gridopt.solvers.table import Table
 
 __all__ = ["Shifting", "Worth", "warm"]
@@ -306,7 +307,7 @@ class _Work:
             fraction = r / max(1, how.rounds - 1)
             heat = hot * min(1.0, cold / hot) ** fraction
             strain = self.scale / 10_000 * how.give * (how.firm / how.give) ** fraction
-            pace = Pace(heat, heat, how.longest, how.span, 1.0, strain, how.swell)
+            pace = Pace(heat, heat, how.longest, how.span, 1.0, strain, how.swell, ANY_COST)
             nodes = table.gather(sets, nodes)
             sizes = np.diff(table.groups.group_first[: len(sets) + 1])
             steps = np.maximum(50, sizes * how.steps_per_node // how.rounds)

@@ -16,6 +16,7 @@ from gridopt.solvers.construct.mending import Mending
 from gridopt.solvers.decompose.pendants import join_pendants
 from gridopt.solvers.piece import Piece
 from gridopt.solvers.refine.annealing import Annealing, Best
+from gridopt.solvers.refine.excursions import Excursions
 from gridopt.solvers.refine.focus import Focus
 from gridopt.solvers.refine.halves import Halves
 from gridopt.solvers.refine.multilevel import Multilevel
@@ -33,8 +34,12 @@ COMPARED = 6
 """Starts from which on two kinds are compared first."""
 CLEARLY = 0.95
 """Halves have to cost less than this share of what levels cost, or others are not made like them: less is chance."""
-MENDED_AT_ONCE = 64
-"""Surroundings of broken limits mended side by side at most."""
+SIDE_BY_SIDE = 512
+"""Surroundings of parts searched side by side at most."""
+NEVER = 1.001
+"""Limits that keep a price to the end: what is broken then is mended at less cost by excursions."""
+LENIENT = 0.6
+"""Share of the first excursions where limits are narrow in which violation has a price only."""
 MENDING_TURNS = 8
 """How often limits are mended by dividing parts anew and by annealing around them, in turn."""
 TRIES_LATER = 9
@@ -56,14 +61,18 @@ class Effort:
         The search of a piece ends by itself after so many steps for each of its nodes.
     first_share, narrow_share : float
         Share of a budget the first annealing takes, and where it uses chains; the rest mends limits or polishes.
+    enough : int
+        Steps for each node after which excursions gain more than the first annealing.
     steps_per_start, most_starts : int
         Where parts have many nodes: steps for each node worth another start, and how many starts at most.
-    mending_share : float
-        Share of what is then left that mending takes at most.
+    strict_share, mending_share : float
+        Share of what is then left that excursions around broken limits, and mending, take at most.
     small : int
         Pieces of at most so many nodes are annealed from several constructions.
     mended_whole : int
-        Pieces of at most so many nodes are annealed anew where limits stay broken; larger ones only around the breaks.
+        Pieces without excursions of at most so many nodes are annealed anew where limits stay broken.
+    excursions, strict : Excursions
+        What polishes the plan of a piece of many parts; the same around broken limits.
     redivision : Redivision
         The last search.
     """
@@ -71,12 +80,16 @@ class Effort:
     annealing: Annealing = Annealing()  # noqa: RUF009
     steps_per_node: int = 20_000
     first_share: float = 0.9
-    narrow_share: float = 0.7
+    narrow_share: float = 0.6
+    enough: int = 4_000
     steps_per_start: int = 1_000
     most_starts: int = 12
+    strict_share: float = 0.3
     mending_share: float = 0.6
     small: int = 400
     mended_whole: int = 5000
+    excursions: Excursions = Excursions()  # noqa: RUF009
+    strict: Excursions = Excursions(only_broken=True, give=30.0, cold=0.8, steps_per_node=200)  # noqa: RUF009
     redivision: Redivision = Redivision()  # noqa: RUF009
 
 
@@ -161,7 +174,7 @@ def _search(
         share = min(share, SHARE_OF_MANY)
     effort = replace(effort, annealing=annealing, first_share=share)
     groups = annealing.n_groups(piece.n_nodes, piece.n_parts)
-    table = Table(piece, labels, max(groups, min(MENDED_AT_ONCE, piece.n_parts // 12)))
+    table = Table(piece, labels, max(groups, min(SIDE_BY_SIDE, piece.n_parts // 12)))
     best = Best(np.array(labels), *table.price())
     best.trace.append((0, clock.seconds(), best.cost, best.violation))
     first = (best.violation, best.cost)
@@ -169,90 +182,95 @@ def _search(
     def stop() -> bool:
         return watch is not None and watch(clock, best)
 
+    run = _Run(piece, table, clock, seed, best, effort, pool, stop)
     if piece.n_nodes <= effort.small:
         Restarts()(piece, table, clock, seed, best, warm, stop)
         patient = clock.expired()
-        _redivide(table, clock, budget, seed, best, effort, stop, pool)
+        _redivide(run, budget)
         clock.budget = whole
-        table.put(best.labels)
         if patient and not stop():
             Restarts()(piece, table, clock, seed + 1, best, True, stop)
         return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
     if warm:
         annealing = replace(annealing, hot=annealing.cold * 1.5)
     elif Multilevel().pays(piece):
-        _several_starts(piece, clock, seed, best, effort, pool, workers, stop)
+        _several_starts(run, workers)
         table.put(best.labels)
         annealing = _next(annealing, best.violation > 0, 0)
-    _in_turn(piece, table, clock, seed, best, annealing, effort, pool, stop)
-    _redivide(table, clock, budget, seed, best, effort, stop, pool)
+    if _anneal(run, annealing, seed) and not stop():
+        _improve(run)
+    _redivide(run, budget)
     clock.budget = whole
-    table.put(best.labels)
-    polish = _next(effort.annealing, False, 0)
-    _in_turn(piece, table, clock, seed + 1, best, polish, effort, pool, stop)
+    _improve(replace(run, seed=seed + 1))
     return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
 
 
-def _in_turn(
-    piece: Piece,
-    table: Table,
-    clock: Clock,
-    seed: int,
-    best: Best,
-    annealing: Annealing,
-    effort: Effort,
-    pool: Executor | None,
-    stop: Callable[[], bool],
-) -> None:
-    """Anneal, mend limits, and anneal again, until the clock expires or nothing moves."""
-    cycle = 0
-    while not clock.expired():
-        spent = _cycle(table, clock, seed + 7919 * cycle, best, annealing, effort, pool, stop)
-        table.put(best.labels)
-        if not spent or stop():
-            break
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """A search under way. The table holds the plan in `best` between its parts."""
+
+    piece: Piece
+    table: Table
+    clock: Clock
+    seed: int
+    best: Best
+    effort: Effort
+    pool: Executor | None
+    stop: Callable[[], bool]
+
+    def part(self, budget: Budget, search: Callable[[Clock, Best], None]) -> int:
+        """Search on the table for a part of the budget, take what was found, and return the steps made."""
+        clock, found = budget.start(), Best(self.best.labels, self.best.violation, self.best.cost)
+        search(clock, found)
+        self.best.append(found, clock, self.clock)
+        self.table.put(self.best.labels)
+        return clock.steps
+
+
+def _improve(run: _Run) -> None:
+    """Mend limits and polish in turn, until the clock expires or nothing moves."""
+    effort, clock, best, cycle = run.effort, run.clock, run.best, 0
+    wanders = effort.excursions.pays(run.piece)
+    if wanders and best.violation and effort.annealing.longest > 1 and not clock.expired():
+        _wander(run, replace(effort.excursions, lenient=LENIENT), clock.left(0.5), run.seed)
+    while not clock.expired() and not run.stop():
+        seed = run.seed + 7919 * cycle
+        if best.violation and wanders:
+            _wander(run, effort.strict, clock.left(effort.strict_share), seed)
         if best.violation:
-            _mend(piece, table, clock, seed + 7919 * cycle, best, effort, stop, pool)
-            table.put(best.labels)
-            effort.redivision(table, clock, seed + 7919 * cycle, best, stop, pool, only_broken=True)
-            table.put(best.labels)
-        mend = best.violation > 0 and piece.n_nodes <= effort.mended_whole
-        annealing = _next(effort.annealing, mend, cycle)
+            _mend(run, seed)
+            effort.redivision(run.table, clock, seed, best, run.stop, run.pool, only_broken=True)
+            run.table.put(best.labels)
+        if wanders:
+            _wander(run, effort.excursions, clock.left(0.5 if best.violation else 1.0), seed)
+            continue
+        mend = best.violation > 0 and run.piece.n_nodes <= effort.mended_whole
+        if not _anneal(run, _next(effort.annealing, mend, cycle), seed + 7919):
+            break
         cycle += 1
 
 
-def _redivide(
-    table: Table,
-    clock: Clock,
-    budget: Budget,
-    seed: int,
-    best: Best,
-    effort: Effort,
-    stop: Callable[[], bool],
-    pool: Executor | None,
-) -> None:
+def _wander(run: _Run, excursions: Excursions, budget: Budget, seed: int) -> None:
+    """Make excursions for a part of the budget."""
+    run.part(budget, lambda clock, best: excursions(run.table, clock, seed, best, run.stop, run.pool))
+
+
+def _redivide(run: _Run, budget: Budget) -> None:
     """Divide pairs and triples of parts anew, with what was left for it of the budget."""
-    clock.budget = Budget(budget.seconds, budget.steps)
-    table.put(best.labels)
-    effort.redivision(table, clock, seed, best, stop, pool)
+    run.clock.budget = Budget(budget.seconds, budget.steps)
+    run.table.put(run.best.labels)
+    run.effort.redivision(run.table, run.clock, run.seed, run.best, run.stop, run.pool)
+    run.table.put(run.best.labels)
 
 
-def _several_starts(
-    piece: Piece,
-    clock: Clock,
-    seed: int,
-    best: Best,
-    effort: Effort,
-    pool: Executor | None,
-    workers: int,
-    stop: Callable[[], bool],
-) -> None:
+def _several_starts(run: _Run, workers: int) -> None:
     """
     Search from several constructions, side by side where there is a pool; `best` takes the best plan.
 
     Where there are at least `COMPARED`, one goes through all levels, one by halves, and the others go by halves if
     that was clearly better. How many there are depends on the budget and the piece, never on the workers.
     """
+    piece, clock, best, effort, pool = run.piece, run.clock, run.best, run.effort, run.pool
     most = clock.most_steps()
     limited = most is not None and (clock.budget.seconds is None or clock.budget.steps is not None)
     steps = float(most or 0) if limited else np.inf
@@ -265,14 +283,14 @@ def _several_starts(
     seconds = None if clock.budget.seconds is None else clock.seconds_left() * effort.first_share / turns
     own = Budget(seconds, None if most is None else max(1, int(most * effort.first_share / runs)))
 
-    def run(i: int, search: Multilevel | Halves) -> tuple[float, Best | None, int]:
+    def make(i: int, search: Multilevel | Halves) -> tuple[float, Best | None, int]:
         began, part = clock.seconds(), own.start()
-        return began, None if stop() else search(piece, part, seed + 7919 * i, stop), part.steps
+        return began, None if run.stop() else search(piece, part, run.seed + 7919 * i, run.stop), part.steps
 
     def take(some: range, searches: Sequence[Multilevel | Halves]) -> list[tuple[float, float]]:
         """Make `some` of the runs; return violation and cost of the plan of each."""
         prices: list[tuple[float, float]] = []
-        for began, found, spent in (map if pool is None else pool.map)(run, some, searches):
+        for began, found, spent in (map if pool is None else pool.map)(make, some, searches):
             prices.append((np.inf, np.inf) if found is None else (found.violation, found.cost))
             if found is not None:
                 for step, at, cost, violation in found.trace:
@@ -291,31 +309,24 @@ def _several_starts(
     best.trace.sort(key=lambda row: row[0])
 
 
-def _mend(
-    piece: Piece,
-    table: Table,
-    clock: Clock,
-    seed: int,
-    best: Best,
-    effort: Effort,
-    stop: Callable[[], bool],
-    pool: Executor | None,
-) -> None:
+def _mend(run: _Run, seed: int) -> None:
     """Mend limits for a share of what is left of the budget, so that something is left to polish with."""
-    part = clock.left(effort.mending_share).start()
-    inner = Best(best.labels, best.violation, best.cost)
-    table.put(Levelling(light=0.9)(piece, best.labels, seed))
-    begun = Best(np.array(table.board.labels), *table.price())
-    for turn in range(MENDING_TURNS):
-        if not begun.violation or part.expired() or stop():
-            break
-        table.put(begun.labels)
-        if turn:
-            Recombination(most=5 + turn)(piece, table, part, seed + turn, begun, stop)
-        tries = TRIES_LATER if turn else Focus.tries
-        Focus(least_parts=4 + 2 * turn, tries=tries)(table, part, seed + turn, begun, stop, pool)
-    inner.offer(begun.labels, begun.violation, begun.cost, part)
-    best.append(inner, part, clock)
+    piece, table, stop = run.piece, run.table, run.stop
+
+    def search(clock: Clock, best: Best) -> None:
+        table.put(Levelling(light=0.9)(piece, best.labels, seed))
+        begun = Best(np.array(table.board.labels), *table.price())
+        for turn in range(MENDING_TURNS):
+            if not begun.violation or clock.expired() or stop():
+                break
+            table.put(begun.labels)
+            if turn:
+                Recombination(most=5 + turn)(piece, table, clock, seed + turn, begun, stop)
+            tries = TRIES_LATER if turn else Focus.tries
+            Focus(least_parts=4 + 2 * turn, tries=tries)(table, clock, seed + turn, begun, stop, run.pool)
+        best.offer(begun.labels, begun.violation, begun.cost, clock)
+
+    run.part(run.clock.left(run.effort.mending_share), search)
 
 
 def _next(annealing: Annealing, mend: bool, cycle: int) -> Annealing:
@@ -325,22 +336,15 @@ def _next(annealing: Annealing, mend: bool, cycle: int) -> Annealing:
     return replace(annealing, hot=annealing.cold, cold=annealing.cold / 3, hard_from=0.0)
 
 
-def _cycle(
-    table: Table,
-    clock: Clock,
-    seed: int,
-    best: Best,
-    annealing: Annealing,
-    effort: Effort,
-    pool: Executor | None,
-    stop: Callable[[], bool],
-) -> bool:
+def _anneal(run: _Run, annealing: Annealing, seed: int) -> bool:
     """Anneal once, for a share of what is left of the budget; return whether any step was made."""
-    share = effort.first_share if clock.fraction() < 0.5 else 0.5 if best.violation else 1.0
+    clock, effort = run.clock, run.effort
+    share = effort.first_share if clock.fraction() < 0.5 else 0.5 if run.best.violation else 1.0
     if clock.budget.seconds is not None and share == effort.first_share:
         share = min(share, 1.0 - min(MOST_FOR_MENDING, SECONDS_FOR_MENDING / clock.budget.seconds))
-    part = clock.left(share).start()
-    inner = Best(best.labels, best.violation, best.cost)
-    annealing(table, part, seed, inner, pool, stop)
-    best.append(inner, part, clock)
-    return part.steps > 0
+    budget = clock.left(share)
+    if effort.excursions.pays(run.piece):
+        most = effort.enough * run.piece.n_nodes
+        budget = replace(budget, steps=most if budget.steps is None else min(most, budget.steps))
+        annealing = replace(annealing, hard_from=NEVER)
+    return run.part(budget, lambda part, best: annealing(run.table, part, seed, best, run.pool, run.stop)) > 0

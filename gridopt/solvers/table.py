@@ -104,17 +104,28 @@ class Table:
         self.board.labels[:] = labels
         tally(self.limits, self.terms, *self.board)
 
-    def anneal(self, group: int, seed: Any, steps: int, pace: Any, journal: NDArray[np.int32] | None = None) -> None:
+    def anneal(
+        self,
+        group: int,
+        seed: Any,
+        steps: int,
+        pace: Any,
+        journal: NDArray[np.int32] | None = None,
+        limits: Any = None,
+    ) -> None:
         """
         Run the kernel `anneal` on one group with marks that no earlier search has used; see there.
+
+        `limits` are those of the table unless others are given.
 
         Groups that run at the same time may share marks: call `new_marks` before and after.
         """
         from gridopt._kernels.search import anneal
 
         anneal(
-            self.csr, self.limits, self.terms, self.fixed, self.board, self.groups, self.borders, self.scratch,
-            quantiles(), group, seed, self.stamp, steps, pace, NO_JOURNAL if journal is None else journal, self.out,
+            self.csr, limits or self.limits, self.terms, self.fixed, self.board, self.groups, self.borders,
+            self.scratch, quantiles(), group, seed, self.stamp, steps, pace,
+            NO_JOURNAL if journal is None else journal, self.out,
         )  # fmt: skip
 
     def gather(self, sets: list[NDArray[np.int64]], nodes: NDArray[np.int64] | None = None) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from gridopt.solvers.budget import Clock
 from gridopt.solvers.piece import Piece
@@ -23,9 +24,12 @@ EARLY = 0.1
 """Chains come so much sooner where limits are closer than the load of a typical node: few single moves keep them."""
 USUAL_SPREAD = 1.33
 """Mean square of the weights of edges over the square of their mean: what cities of generated streets have."""
-CLOSE, FIRMEST = 0.4, 1.75
-"""Limits closer than so many loads of a typical node have their price from the start, up to so many times the usual:
-else load drifts from one end of the territory to the other, and cannot be brought back once the price is high."""
+LEAN, LEAN_UNTIL, SMOOTHINGS = 1.0, 0.9, 6
+"""Where limits are narrow they lean with this gain in the first part of the budget, against loads averaged over the
+parts beside each so many times: else whole stretches end at one side of their limits, and chains cannot bring that load
+to the other end of the territory. Gains of 3 oscillate where the price rises soon."""
+ANY_COST = 1e12
+"""Price of a millionth of violation for which no cost is too high."""
 FIRM = 1e6
 """Price of a millionth of violation, in typical changes, once limits are hard."""
 
@@ -91,6 +95,8 @@ class Annealing:
         Nothing crosses the border of a group in a round: few large groups find better plans than many small ones.
     rounds : int
         Rounds of a budget; a new grouping in each.
+    lean : float
+        Limits move against what the parts around each are too heavy or too light by in the mean, times this.
     """
 
     hot: float = 0.9
@@ -107,6 +113,7 @@ class Annealing:
     few_nodes: int = 16
     nodes_per_group: int = 4000
     rounds: int = 100
+    lean: float = 0.0
 
     def n_groups(self, n: int, k: int) -> int:
         """Return how many groups a piece of `n` nodes and `k` parts is annealed in; never depends on the workers."""
@@ -117,14 +124,13 @@ class Annealing:
         """
         Return the same for a piece: hotter at first where few borders cost far more than most.
 
-        Without chains where limits are wide, since single moves are quicker; with a price that rises sooner, and chains
-        sooner, where they are narrow.
+        Without chains where limits are wide, since single moves are quicker; with a price that rises sooner, chains
+        sooner, and limits that lean, where they are narrow.
         """
         suited = replace(self, hot=self.hot * max(1.0, _spread(piece) / USUAL_SPREAD))
         room = _room(piece)
         if room < 1.0:
-            give = self.give * min(FIRMEST, max(1.0, CLOSE / room)) if room > 0 else self.give * FIRMEST
-            return replace(suited, give=give, bend=self.bend - 1, chains_from=self.chains_from * EARLY)
+            return replace(suited, lean=LEAN, bend=self.bend - 1, chains_from=self.chains_from * EARLY)
         return suited if piece.n_nodes < self.few_nodes * piece.n_parts else replace(suited, longest=1)
 
     def heat(self, fraction: float) -> float:
@@ -145,7 +151,7 @@ class Annealing:
         heat, strain = self.heat(fraction), self.strain(fraction)
         priced = strain * 10_000 >= self.chains_from * heat
         longest = self.longest if priced else 1
-        return Pace(scale * heat, scale * heat, longest, self.span, self.relief, scale * strain, self.swell)
+        return Pace(scale * heat, scale * heat, longest, self.span, self.relief, scale * strain, self.swell, ANY_COST)
 
     def __call__(
         self,
@@ -181,7 +187,8 @@ class Annealing:
             quota = [max(1, int(steps * (first[g + 1] - first[g]) // n)) for g in range(n_groups)]
             streams = np.random.SeedSequence([seed, round_number]).generate_state(n_groups, np.uint64).astype(np.uint64)
             began = clock.seconds()
-            _anneal_groups(table, quota, streams, pace, pool)
+            limits = leaning(table, self.lean) if self.lean and fraction < LEAN_UNTIL else table.limits
+            _anneal_groups(table, quota, streams, pace, limits, pool)
             done = max(int(table.out[:n_groups, 2].sum()), n // 4, 1)
             clock.tick(done)
             spent = clock.seconds() - began
@@ -226,11 +233,13 @@ def _spread(piece: Piece) -> float:
     return float((weights**2).mean()) / mean**2 if mean > 0 else 1.0
 
 
-def _anneal_groups(table: Table, quota: list[int], streams: NDArray[Any], pace: Any, pool: Executor | None) -> None:
+def _anneal_groups(
+    table: Table, quota: list[int], streams: NDArray[Any], pace: Any, limits: Any, pool: Executor | None
+) -> None:
     """Anneal each group for its share of steps, side by side where there is a pool: the outcome is the same."""
 
     def run(g: int) -> None:
-        table.anneal(g, streams[g], quota[g], pace)
+        table.anneal(g, streams[g], quota[g], pace, None, limits)
 
     if pool is None or len(quota) == 1:
         for g in range(len(quota)):
@@ -238,3 +247,25 @@ def _anneal_groups(table: Table, quota: list[int], streams: NDArray[Any], pace: 
     else:
         list(pool.map(run, range(len(quota))))
     table.new_marks(max(quota))
+
+
+def leaning(table: Table, gain: float) -> Any:
+    """
+    Limits moved against what the parts around each are too heavy or too light by in the mean, times `gain`.
+
+    Where a stretch of parts is light, all their limits rise, so that they draw load from the parts around the stretch
+    even where none of them is outside its own limits.
+    """
+    labels, k = table.board.labels, len(table.limits.lo)
+    rows, cols = labels[table.borders.source], labels[table.csr.indices]
+    cut = rows != cols
+    beside = sparse.csr_matrix((np.ones(int(cut.sum())), (rows[cut], cols[cut])), shape=(k, k))
+    beside.data[:] = 1.0
+    beside = beside + sparse.identity(k, format="csr")
+    mean = sparse.diags(1.0 / np.asarray(beside.sum(axis=1)).ravel()) @ beside
+    limits = table.limits
+    off = (table.board.loads - limits.target) / limits.target
+    for _ in range(SMOOTHINGS):
+        off = mean @ off
+    shift = np.rint(-gain * off * limits.target).astype(np.int64)
+    return limits._replace(lo=limits.lo + shift, hi=limits.hi + shift)

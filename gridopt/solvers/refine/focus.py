@@ -15,7 +15,7 @@ from gridopt.solvers.budget import Clock
 from gridopt.solvers.refine.annealing import Annealing, Best
 from gridopt.solvers.table import Table
 
-__all__ = ["Focus", "broken_parts"]
+__all__ = ["Focus", "broken_parts", "neighbourhoods"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Focus:
             bad = broken_parts(table)
             if not len(bad):
                 return
-            sets = _neighbourhoods(table, np.roll(bad, -attempt), min(k, int(wanted)))
+            sets = neighbourhoods(table, np.roll(bad, -attempt), min(k, int(wanted)))
             hot, give = self.moods[(attempt // max(1, len(bad) // len(sets))) % len(self.moods)]
             annealing = replace(self.annealing, hot=hot, give=give)
             change = self._anneal(table, sets, clock, seed + attempt, annealing, scale, pool)
@@ -134,7 +134,7 @@ def broken_parts(table: Table) -> NDArray[np.int64]:
     return np.flatnonzero(bad)
 
 
-def _neighbourhoods(table: Table, bad: NDArray[np.int64], wanted: int) -> list[NDArray[np.int64]]:
+def neighbourhoods(table: Table, bad: NDArray[np.int64], wanted: int) -> list[NDArray[np.int64]]:
     """
     Each part in `bad` with the parts nearest to it by borders crossed, at least `wanted` where there are so many, and
     more, up to eight times that, until all loads together leave a tenth of their limits' span free on both sides.

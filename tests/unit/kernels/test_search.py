@@ -22,7 +22,7 @@ def table_of(piece, n_groups=1, seed=0):
 
 
 def run(table, group, seed, steps=400, heat=30.0, strain=1e-3, longest=3, journal=None):
-    table.anneal(group, np.uint64(seed), steps, Pace(heat, heat, longest, 24, 1.0, strain, 5e-6), journal)
+    table.anneal(group, np.uint64(seed), steps, Pace(heat, heat, longest, 24, 1.0, strain, 5e-6, 1e12), journal)
     table.new_marks(steps)
 
 
