@@ -209,7 +209,25 @@ def spoil_columns(layer: gpd.GeoDataFrame, rng: Generator) -> gpd.GeoDataFrame:
         return layer.assign(**{pick: range(len(layer))})
     if rng.random() < 0.1:
         return layer.drop(columns=name)
-    odd = [None, np.nan, np.inf, -np.inf, -1.0, 0.0, 1e-300, 1e300, 2.5, 2**53, 2**62, "", " ", "x", "001", "1e5", "非"]
+    odd: list[Any] = [
+        None,
+        np.nan,
+        np.inf,
+        -np.inf,
+        -1.0,
+        0.0,
+        1e-300,
+        1e300,
+        2.5,
+        2**53,
+        2**62,
+        "",
+        " ",
+        "x",
+        "001",
+        "1e5",
+        "非",
+    ]
     odd += ["a" * 5000, "\x00", "'; DROP TABLE", "=1+1", True, b"\xff", "2020-01-01", "NaN", "1,5", "\u202e", "\ud83d"]
     values = layer[name].astype(object).tolist()
     if rng.random() < 0.2:
