@@ -326,7 +326,7 @@ def _locks(file: PlanFile, request: Request, territory: Territory) -> Any:
     from gridopt.io.locks import read_locks
     from gridopt.model import Locks
 
-    read = read_locks(str(request.locks), territory.graph.ids, encoding=request.encoding)
+    read = read_locks(str(request.locks), territory.graph.ids, encoding=request.encoding, table=territory.locks)
     row = {name: j for j, name in enumerate(file.plan.grid_ids.tolist())}
     for name in (*read.fixed.values(), *read.frozen):
         if name not in row:
