@@ -71,10 +71,8 @@ def measured_again(units: Any, given: Any, but: Sequence[str] = ()) -> tuple[Any
         found.append(Finding("area-measured", "info", ids[:SHOWN], len(ids), None, cure))
     others = [name for name in names if name != OWN]
     if others:
-        cure = (
-            f"{', '.join(map(repr, others))} held the area of each unit, and holds it as it was before these changed: "
-        )
-        cure += "measure it again before you use it, or let pieces share it (carry=)."
+        cure = f"{', '.join(map(repr, others))} held the area of each unit, and still hold what it was before: "
+        cure += "measure them again before you use them, or let pieces share them (carry=)."
         found.append(Finding("area-stale", "warning", ids[:SHOWN], len(ids), None, cure))
     return units, found
 

@@ -142,9 +142,8 @@ def _tell(layer: Any, parts: pd.DataFrame, carry: Sequence[str], areas: Sequence
     cure += "their old ids need the new ones."
     said = [Finding("split-into-parts", "warning", wholes, f"{len(wholes):,} in {len(parts):,} parts", None, cure)]
     if layer.ndim == 2:
-        names = [
-            c for c in layer.columns if c not in (*carry, *areas) and getattr(layer[c].dtype, "kind", "O") in "iuf"
-        ]
+        rest = [c for c in layer.columns if c not in (*carry, *areas)]
+        names = [c for c in rest if getattr(layer[c].dtype, "kind", "O") in "iuf"]
         if names:
             cure = (
                 f"Every part has the number of the whole in {', '.join(map(str, names))}: if these are amounts, name "
