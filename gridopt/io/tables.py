@@ -67,11 +67,15 @@ def resolved(source: str | os.PathLike[str], what: str) -> str:
     return f"{path}:{_choose_layer(path, layers, None, what)}"
 
 
-def has_layer(path: Path, layer: str) -> bool:
-    """Whether a GeoPackage that was read before has a layer of this name."""
+def has_layer(path: Path, layer: str, what: str = "units") -> bool:
+    """Whether a GeoPackage has a layer of this name; raises `InputError` where it cannot be read."""
     import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError
 
-    return layer in pyogrio.list_layers(path)[:, 0].tolist()
+    try:
+        return layer in pyogrio.list_layers(existing_file(path, what))[:, 0].tolist()
+    except (DataSourceError, DataLayerError, OSError, ValueError) as error:
+        unreadable(path, what, error)
 
 
 def existing_file(path: str | os.PathLike[str], what: str) -> Path:
