@@ -16,6 +16,7 @@ import shapely.affinity
 from numpy.random import Generator
 
 from benchmarks._fuzz_commands import draw_command
+from benchmarks._fuzz_dress import dress
 from benchmarks._fuzz_files import spoil_document, spoil_file, spoil_options, spoil_text
 
 CRS = "EPSG:32651"
@@ -86,8 +87,10 @@ def sound(folder: Path, rng: Generator) -> None:
     (folder / "locks.csv").write_text("unit,kind,group\n001,together,a\n002,together,a\n005,fixed,G001\n")
     (folder / "links.csv").write_text("a,b,cost\n001,009,50\n")
     (folder / "pairs.csv").write_text("u,v,action,reason\n001,002,part,wall\n001,009,join,ferry\n")
+    (folder / "classes.csv").write_text("highway,class\nprimary,arterial\nresidential,local\nfootway,path\n")
     (folder / "records.csv").write_text("code,amount\n001,5\n001,7\n009,2\n777,1\n")
     (folder / "g.graph").write_text("6 6 011\n3 2 4 6 1\n1 1 4 3 2\n4 2 2 4 5\n1 3 5 5 1\n5 4 1 6 3\n9 5 3 1 1\n")
+    (folder / "g.gal").write_text("0 4 town code\n001 2\n002 003\n002 1\n001\n003 1\n001\n4 0\n\n")
     (folder / "g.part").write_text("0\n0\n0\n1\n1\n1\n")
     dual = {"directed": False, "multigraph": False, "graph": []}
     dual["nodes"] = [{"id": i, "pop": i + 1, "ward": "ab"[i > 2]} for i in range(6)]
@@ -206,7 +209,25 @@ def spoil_columns(layer: gpd.GeoDataFrame, rng: Generator) -> gpd.GeoDataFrame:
         return layer.assign(**{pick: range(len(layer))})
     if rng.random() < 0.1:
         return layer.drop(columns=name)
-    odd = [None, np.nan, np.inf, -np.inf, -1.0, 0.0, 1e-300, 1e300, 2.5, 2**53, 2**62, "", " ", "x", "001", "1e5", "非"]
+    odd: list[Any] = [
+        None,
+        np.nan,
+        np.inf,
+        -np.inf,
+        -1.0,
+        0.0,
+        1e-300,
+        1e300,
+        2.5,
+        2**53,
+        2**62,
+        "",
+        " ",
+        "x",
+        "001",
+        "1e5",
+        "非",
+    ]
     odd += ["a" * 5000, "\x00", "'; DROP TABLE", "=1+1", True, b"\xff", "2020-01-01", "NaN", "1,5", "\u202e", "\ud83d"]
     values = layer[name].astype(object).tolist()
     if rng.random() < 0.2:
@@ -226,25 +247,25 @@ def spoil_columns(layer: gpd.GeoDataFrame, rng: Generator) -> gpd.GeoDataFrame:
 # ---- cases -----------------------------------------------------------------------------------------------------------
 
 
-def make_case(base: Path, folder: Path, rng: Generator) -> Case:
+def make_case(base: Path, folder: Path, rng: Generator, spoil: bool = True, dressed: bool = True) -> Case:
     """Copy the sound inputs to a folder, spoil one to three things, and return the command line to run there."""
     shutil.copytree(base, folder)
     command, args, used = draw_command(rng)
     held: list[Any] = []
-    told = []
-    for _ in range(int(rng.choice([1, 2, 3], p=[0.6, 0.25, 0.15]))):
+    told = dress(folder, args, used, rng, may_lie=spoil) if dressed else []
+    for _ in range(int(rng.choice([1, 2, 3], p=[0.6, 0.25, 0.15])) if spoil else 0):
         kind = rng.random()
         name = used[int(rng.integers(len(used)))]
         path = folder / name
         is_layer = path.suffix == ".gpkg" and path.stem in LAYERS
         if kind < 0.65 and is_layer and path.is_file() and not held:
-            spoil = spoil_geometry if rng.random() < 0.6 else spoil_columns
-            told += _rewrite(folder, name, args, spoil, rng)
+            change = spoil_geometry if rng.random() < 0.6 else spoil_columns
+            told += _rewrite(folder, name, args, change, rng)
         elif kind < 0.85 and path.is_file():
             if path.suffix == ".json" and rng.random() < 0.7:
                 spoil_document_of(path, rng)
                 told.append(f"{name}: document")
-            elif path.suffix in (".csv", ".graph", ".part") and rng.random() < 0.7:
+            elif path.suffix in (".csv", ".graph", ".part", ".gal", ".cpg") and rng.random() < 0.7:
                 path.write_text(spoil_text(path.read_text(errors="replace"), rng), errors="replace")
                 told.append(f"{name}: text")
             else:

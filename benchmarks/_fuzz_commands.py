@@ -11,12 +11,12 @@ BUDGET = ("--steps", "200", "--seed", "1", "--workers", "1")
 FILES = (
     *("town.gpkg", "streets.gpkg", "river.gpkg", "shops.gpkg", "shops.csv", "tracts.gpkg", "boundary.gpkg"),
     *("wards.gpkg", "yards.gpkg", "bridge.gpkg", "today.gpkg", "locks.csv", "links.csv", "pairs.csv", "records.csv"),
-    *("g.graph", "g.part", "dual.json", "plan.gpkg"),
+    *("classes.csv", "g.graph", "g.part", "g.gal", "dual.json", "plan.gpkg"),
 )
 """Files that words of a command line name."""
 SHARES = {
     **{"solve": 0.22, "check": 0.06, "blocks": 0.14, "count": 0.12, "metis": 0.04, "dual": 0.04, "verify": 0.07},
-    **{"part": 0.03, "export": 0.06, "rebalance": 0.08, "compare": 0.04, "repair": 0.06, "why": 0.04},
+    **{"part": 0.02, "export": 0.06, "rebalance": 0.08, "compare": 0.04, "repair": 0.06, "why": 0.04, "gal": 0.01},
 }
 """How often each command is drawn."""
 
@@ -68,6 +68,7 @@ def _shapes(chance: _Chance, is_named: float = 0.6) -> list[str]:
         words += some(0.4, "--crossings", "bridge.gpkg")
     if "--streets" in words:
         words += [*some(0.2, "--street-tolerance", "12"), *some(0.2, "--source-datum", "streets=gcj02")]
+        words += _classes(chance)
     parents = ["--parent", "ward", *some(0.6, "--parents", "wards.gpkg")]
     words += some(0.3, *parents)
     if "--parents" in words:
@@ -80,6 +81,12 @@ def _shapes(chance: _Chance, is_named: float = 0.6) -> list[str]:
         words += [*some(0.2, "--locks", "locks.csv"), *some(0.2, "--links", "links.csv")]
         words += some(0.2, "--overrides", "pairs.csv")
     return words
+
+
+def _classes(chance: _Chance) -> list[str]:
+    """Classes of the values of a column of streets."""
+    given = chance.one("primary=arterial,residential=local,footway=path", "classes.csv")
+    return chance.some(0.3, "--class-column", "highway", "--classes", given)
 
 
 def _objects(chance: _Chance) -> list[str]:
@@ -134,7 +141,7 @@ def _blocks(chance: _Chance) -> list[str]:
         *some(0.2, "--sliver-width", chance.one("0", "40")),
         *some(0.2, "--min-area", chance.one("0", "9000", "1e6")),
     ]
-    words += [*some(0.15, "--keep", "primary"), *some(0.15, "--class-column", "highway")]
+    words += [*some(0.15, "--keep", "primary"), *(_classes(chance) or some(0.15, "--class-column", "highway"))]
     if some(0.1, "x"):
         return [*words, "--check"]
     return [*words, *(_objects(chance) if some(0.5, "x") else []), "--out", "out/u.gpkg"]
@@ -197,5 +204,6 @@ LINES: dict[str, Callable[[_Chance], list[Any]]] = {
     "verify": lambda chance: ["verify", "plan.gpkg"],
     "part": lambda chance: ["verify", "g.part", "--graph", "g.graph", "--tolerance", "0.9"],
     **{"export": _export, "rebalance": _rebalance, "compare": _compare, "repair": _repair, "why": _why},
+    "gal": lambda chance: ["read-gal", "g.gal"],
 }
 """What draws a command line of each name."""

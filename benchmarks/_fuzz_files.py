@@ -108,7 +108,7 @@ def spoil_document(path: Path, rng: Generator) -> None:
     """Drop or replace a value somewhere in a JSON file."""
     document = json.loads(path.read_text(encoding="utf-8"))
     here, depth = document, int(rng.integers(1, 5))
-    odd = [None, -1, 0, 10**30, 1.5, "x", [], {}, True, "G001", ["G001"], -(2**63)]
+    odd: list[Any] = [None, -1, 0, 10**30, 1.5, "x", [], {}, True, "G001", ["G001"], -(2**63)]
     for level in range(depth):
         keys = list(here) if isinstance(here, dict) else list(range(len(here)))
         if not keys:
@@ -168,6 +168,10 @@ def spoil_options(args: list[str], rng: Generator) -> list[str]:
         "--help",
         "--seed",
         "1e5",
+        "--encoding",
+        "gb18030",
+        "--classes",
+        "primary=arterial,=local",
     ]
     free = [
         i

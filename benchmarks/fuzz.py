@@ -1,15 +1,17 @@
 """
 Feed spoiled inputs to the command line: ``python -m benchmarks.fuzz [--cases 10000] [--seed 0] [--only CASE]``.
 
-Each case takes sound inputs (polygons, streets, tables, graphs, plans), spoils one to three things in them (geometry,
-columns, bytes of files, words of the command line) and runs the command in this process, every so often in a process of
-its own. It must end
+Each case takes sound inputs (polygons, streets, tables, graphs, plans), gives some of them another form (Excel,
+GB18030, Big5, a byte order mark, a shapefile in GBK with a true, lying or missing `.cpg`), spoils one to three things
+in them (geometry, columns, bytes of files, words of the command line) and runs the command in this process, every so
+often in a process of its own. It must end
 
 - with exit code 0, 3 or 4 as documented, and where it wrote a plan `verify` comes to the same answer; or
 - with exit code 2, one line on standard error, and not a byte written;
 - never with a traceback, after more than `--patience` seconds, or with a file that cannot be read again.
 
-The same seed gives the same cases. Prints a table of commands and exit codes, then every failure with its traceback.
+``--sound`` spoils nothing: then a command may refuse no file because of the form it has. The same seed gives the same
+cases. Prints a table of commands and exit codes, then every failure with its traceback.
 """
 
 from __future__ import annotations
@@ -36,13 +38,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks._fuzz_cases import Case, make_case, sound
+from benchmarks._fuzz_dress import gal_again
 from benchmarks._setting import point_kernel_cache
 
 BASES = 12
 """Towns the cases start from."""
 PATIENCE = 30.0
 CODES = {"solve": (0, 2, 3, 4), "check": (0, 2, 3), "verify": (0, 2, 3), "rebalance": (0, 2, 3, 4)}
-CODES |= dict.fromkeys(("blocks", "count", "export", "compare", "repair", "why"), (0, 2))
+CODES |= dict.fromkeys(("blocks", "count", "export", "compare", "repair", "why", "read-gal"), (0, 2))
 
 
 class Ended(NamedTuple):
@@ -72,7 +75,7 @@ def run_here(args: list[str], folder: Path, patience: float = PATIENCE) -> Ended
     signal.setitimer(signal.ITIMER_REAL, patience)
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            main(args)
+            _read_gal(folder, args[1]) if args[0] == "read-gal" else main(args)
     except SystemExit as end:
         return Ended(int(end.code or 0), out.getvalue(), err.getvalue())
     except TooSlowError:
@@ -84,6 +87,18 @@ def run_here(args: list[str], folder: Path, patience: float = PATIENCE) -> Ended
         signal.signal(signal.SIGALRM, handler)
         os.chdir(before)
     return Ended(None, out.getvalue(), "main returned")
+
+
+def _read_gal(folder: Path, name: str) -> None:
+    """Read a GAL file, which no command does, as a command would."""
+    from gridopt.errors import GridoptError
+
+    try:
+        gal_again(folder, name)
+    except GridoptError as error:
+        print(f"gridopt: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(0)
 
 
 def run_apart(args: list[str], folder: Path, patience: float = PATIENCE) -> Ended:
@@ -238,9 +253,14 @@ def _quick_files() -> Iterator[None]:
 
 
 def fuzz(
-    seed: int, cases: range, patience: float = PATIENCE, every: int = 0, talk: bool = False
+    seed: int, cases: range, patience: float = PATIENCE, every: int = 0, talk: bool = False, spoil: bool = True
 ) -> tuple[collections.Counter[tuple[str, int | None]], list[str], int]:
-    """Run cases; returns how many ended how, what failed, and how many were run in processes of their own too."""
+    """
+    Run cases; returns how many ended how, what failed, and how many were run in processes of their own too.
+
+    With `spoil` false the inputs are sound, in whatever form they come: exit code 2 is a failure where the same inputs
+    in their first form are not refused.
+    """
     ends: collections.Counter[tuple[str, int | None]] = collections.Counter()
     failed: list[str] = []
     apart = 0
@@ -250,13 +270,20 @@ def fuzz(
         for number in cases:
             rng = np.random.default_rng([seed, 1000 + number])
             folder = made[0].parent / "case"
-            case = make_case(made[number % len(made)], folder, rng)
+            case = make_case(made[number % len(made)], folder, rng, spoil)
             before = files(folder / "out")
             try:
-                own_process = every and number % every == 0
+                can_be_apart = case.command != "gal" and not any("\x00" in word for word in case.args)
+                own_process = every and number % every == 0 and can_be_apart
                 ended = run_apart(case.args, folder, patience) if own_process else run_here(case.args, folder, patience)
                 apart += bool(own_process)
                 wrong = faults(case, ended, before, folder, patience)
+                if (
+                    not spoil
+                    and ended.code == 2
+                    and not _refused_anyway(made[number % len(made)], folder, seed, number)
+                ):
+                    wrong.append(f"refused for its form: {ended.err}")
             except Exception:
                 ended, wrong = Ended(None, "", ""), [traceback.format_exc()]
             finally:
@@ -271,6 +298,13 @@ def fuzz(
             if talk and number % 250 == 249:
                 print(f"{number + 1} cases, {len(failed)} failed, {time.monotonic() - began:.0f} s", file=sys.stderr)
     return ends, failed, apart
+
+
+def _refused_anyway(base: Path, folder: Path, seed: int, number: int) -> bool:
+    """Whether a command refuses sound inputs in their first form as well: words that do not go together."""
+    shutil.rmtree(folder)
+    plain = make_case(base, folder, np.random.default_rng([seed, 1000 + number]), spoil=False, dressed=False)
+    return run_here(plain.args, folder).code == 2
 
 
 def show(ends: collections.Counter[Any], failed: list[str], apart: int, seconds: float) -> None:
@@ -291,6 +325,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=10_000, help="how many (default 10000)")
     parser.add_argument("--first", type=int, default=0, help="number of the first case (default 0)")
     parser.add_argument("--seed", type=int, default=0, help="other cases (default 0)")
+    parser.add_argument("--sound", action="store_true", help="spoil nothing: no file is refused for its form")
     parser.add_argument("--only", type=int, help="run this case alone")
     parser.add_argument(
         "--every", type=int, default=200, help="every so many cases one in its own process (default 200)"
@@ -303,7 +338,7 @@ def main() -> None:
         cases = range(options.only, options.only + 1)
     began = time.process_time()
     ends, failed, apart = fuzz(
-        options.seed, cases, options.patience, options.every if options.only is None else 0, True
+        options.seed, cases, options.patience, options.every if options.only is None else 0, True, not options.sound
     )
     show(ends, failed, apart, time.process_time() - began)
     raise SystemExit(bool(failed))

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def child(path: str) -> None:
     before = peak_mb()
     graph = go.Graph.from_edges(n, edges, length, cost)
     k = max(n // UNITS_PER_GRID, 2)
-    rows = []
+    rows: list[dict[str, Any]] = []
 
     def measure(what: str, call: Callable[[], Any]) -> Any:
         wall, cpu = time.perf_counter(), time.process_time()
@@ -62,7 +63,7 @@ def child(path: str) -> None:
 
     problem = measure("build_problem", lambda: go.build_problem(graph, workload, n_grids=k, tolerance="0.1"))
     for what, steps in (("construct", 1), ("solve", STEPS_PER_UNIT * n)):
-        result = measure(what, lambda steps=steps: go.solve(problem, steps=steps, seed=1, workers=1))
+        result = measure(what, partial(go.solve, problem, steps=steps, seed=1, workers=1))
         rows[-1].update(steps=steps, cost=result.cost, status=str(result.status.value))
     facts = {"n_units": n, "n_edges": graph.n_edges, "n_grids": k}
     print(json.dumps([{"status": "ok", **facts, **row} for row in rows]))

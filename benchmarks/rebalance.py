@@ -207,7 +207,9 @@ def rows_of(change: Change, seed: int, seconds: float | None) -> Iterator[dict[s
     before = plan_of(change.before, seed)
     old = go.Plan(change.before, before)
     least = least_touched(change.after, read_force(change.after, old))
-    for method, options in (("gridopt", {}), ("gridopt, least", {"margin": 0.0}), ("gridopt, 2 s", {"seconds": 2.0})):
+    wishes: dict[str, dict[str, Any]] = {"gridopt": {}, "gridopt, least": {"margin": 0.0}}
+    wishes["gridopt, 2 s"] = {"seconds": 2.0}
+    for method, options in wishes.items():
         wall, cpu = time.perf_counter(), time.process_time()
         new = rebalance(change.after, old, seed=seed, stepwise=True, **({"seconds": seconds} | options))
         spent = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
@@ -234,9 +236,9 @@ def rows_of(change: Change, seed: int, seconds: float | None) -> Iterator[dict[s
         first, second = (np.asarray(labels) for labels in pair)
         renamed = matched(second, first, change.after.workload[:, 0])
         moved = renamed != first
-        touched = np.union1d(first[moved], renamed[moved])
+        changed_grids = np.union1d(first[moved], renamed[moved])
         row = {"case": change.name, "method": f"{method} afresh", "status": ""} | spent
-        untouched = 1 - float(np.isin(np.arange(first.max() + 1), touched).mean())
+        untouched = 1 - float(np.isin(np.arange(first.max() + 1), changed_grids).mean())
         yield row | figures(change, first, second, moved) | {"grids_untouched": untouched}
 
 
@@ -245,7 +247,8 @@ def months(n: int, k: int, seed: int, count: int = 12) -> Iterator[dict[str, Any
     rng = np.random.default_rng(seed)
     graph, work = go.synthetic.plain_city(n, seed=0)
     problem = go.build_problem(graph, work, n_grids=k, tolerance="0.05")
-    kept = afresh = plan_of(problem, seed)
+    kept: NDArray[Any] = plan_of(problem, seed)
+    afresh = kept
     began, moved, spent = cost_of(problem, kept), [0.0, 0.0], 0.0
     worst = 0
     for month in range(count):
@@ -257,8 +260,7 @@ def months(n: int, k: int, seed: int, count: int = 12) -> Iterator[dict[str, Any
         worst += total_violation(problem, new.plan.labels)
         moved[0] += float(work[new.moved].sum() / work.sum())
         kept = new.plan.labels
-        other = plan_of(problem, seed + month + 1)
-        other = matched(other, afresh, work)
+        other = matched(plan_of(problem, seed + month + 1), afresh, work)
         moved[1] += float(work[other != afresh].sum() / work.sum())
         afresh = other
     name = f"plain city {n} / {k}, 5 %: {count} months of 1 %"

@@ -14,6 +14,8 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -136,10 +138,8 @@ def main() -> None:
         parser.error("pictures of real data are not part of the project: say where they go with --out")
     folder = options.out or ROOT / "docs" / "sheets"
     folder.mkdir(parents=True, exist_ok=True)
-    towns = {name: (lambda name=name: real(name)) for name in options.sets} or {
-        "raw-town": raw_town,
-        "geodanet": geodanet,
-    }
+    towns: dict[str, Callable[[], Town]] = {name: partial(real, name) for name in options.sets}
+    towns = towns or {"raw-town": raw_town, "geodanet": geodanet}
     for name, make in towns.items():
         print(draw(make(), folder / f"{name}.png", options.dpi), flush=True)
 

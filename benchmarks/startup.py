@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     writer = csv.DictWriter(sys.stdout, COLUMNS, extrasaction="ignore", restval="", lineterminator="\n")
     writer.writeheader()
     for row in measure(1 if wish.tiny else wish.runs, with_demo=not wish.tiny):
-        shown = {name: round(row[name], 3) for name in ("wall_s", "peak_mb") if name in row}
+        shown: dict[str, Any] = {name: round(row[name], 3) for name in ("wall_s", "peak_mb") if name in row}
         writer.writerow({**where, **row, **shown})
     return 0
 

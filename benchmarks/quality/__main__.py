@@ -75,8 +75,8 @@ class Bench:
         for row, labels in carry_out(run, problem, scratch):
             row.update(where)
             record.add(row)
-            keep = self.wish.keep_best and not self.changes and labels is not None
-            if keep and keep_if_better(problem, row, labels):
+            keep = self.wish.keep_best and not self.changes
+            if keep and labels is not None and keep_if_better(problem, row, labels):
                 say(f"{run.instance}: best known is now {row['cut']:,}")
         say(f"{run.instance} {run.solver} seed {run.seed}: {record.rows[-1]['status']}")
 

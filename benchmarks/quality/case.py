@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from gridopt import Problem
 
-__all__ = ["Case"]
+__all__ = ["Case", "write_arrays"]
 
 FIELDS = ("edges", "cost", "workload", "lo", "hi", "target", "region", "grid_region", "exempt")
 
@@ -72,7 +73,7 @@ class Case:
 
     def write(self, path: str | Path) -> None:
         """Write the arrays, uncompressed."""
-        np.savez(path, **{name: getattr(self, name) for name in FIELDS})
+        write_arrays(path, {name: getattr(self, name) for name in FIELDS})
 
     def digest(self) -> str:
         """SHA-256 of all arrays: what two solvers must agree on before their figures may be compared."""
@@ -100,3 +101,9 @@ class Case:
             "n_regions": int(self.region.max()) + 1,
             "n_exempt": int(self.exempt.sum()),
         }
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays by their names, uncompressed."""
+    by_name: dict[str, Any] = {**arrays}
+    np.savez(path, **by_name)

@@ -137,7 +137,7 @@ def draw_over_time(rows: Rows, path: Path) -> Path | None:
             kind = "sound" if row["solver"] == "gridopt" else "as returned"
             label = _once(told, f"{row['solver']}: {kind}{' (above)' if y.min() > top else ''}")
             end = max(float(row["wall_s"]), x[-1])
-            mark = {"marker": "" if row["solver"] == "gridopt" else "x", "markevery": [-1]}
+            mark: dict[str, Any] = {"marker": "" if row["solver"] == "gridopt" else "x", "markevery": [-1]}
             axis.step(np.r_[x, end], np.r_[y, y[-1]] / scale, where="post", label=label, **mark, **looks[row["solver"]])
     for row in repaired:
         look = looks.get(row["solver"], {"color": "grey", "linestyle": "-"})

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._setting import ROOT
-from benchmarks.quality.case import Case
+from benchmarks.quality.case import Case, write_arrays
 from benchmarks.quality.measure import measure
 from benchmarks.quality.peers import PEERS
 
@@ -125,7 +125,7 @@ def carry_out(run: Run, problem: Problem, folder: Path) -> Iterator[tuple[dict[s
     if run.solver == "gridopt":
         return
     start = folder / "start.npz"
-    np.savez(start, **labels)
+    write_arrays(start, labels)
     again = {**task, "solver": "gridopt", "seconds": repair, "workers": 1}
     mended, more = _in_child({**again, "start": str(start), "start_view": "early"}, folder)
     row = {**base, "view": "repaired", **facts, "status": more["status"], "runs_sound": None, "median_cut": None}

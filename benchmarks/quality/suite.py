@@ -86,8 +86,10 @@ def format_suite(rows: Sequence[Row], record: Sequence[dict[str, Any]]) -> str:
     the band on either side, ``repaired`` the claim made contiguous and put within both limits. ``other`` is the best
     repaired result of any other peer, with its name.
     """
-    head = ("instance", "s", "units", "grids", "gridopt", "sound", "METIS", "over %", "under %", "pieces", "/METIS")
-    head = (*head, "/repaired", "/other", "/known")
+    head = [
+        *("instance", "s", "units", "grids", "gridopt", "sound", "METIS", "over %", "under %", "pieces"),
+        *("/METIS", "/repaired", "/other", "/known"),
+    ]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * 2 + "---:|" * (len(head) - 2)]
     for row in rows:
         own = _of(record, row, "gridopt", "plan")

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._setting import peak_mb
-from benchmarks.quality.case import Case
+from benchmarks.quality.case import Case, write_arrays
 
 Found = tuple[dict[str, NDArray[np.int32]], dict[str, Any]]
 
@@ -28,7 +28,7 @@ def main(path: str) -> None:
     task = json.loads(Path(path).read_text(encoding="utf-8"))
     labels, facts = (run_gridopt if task["solver"] == "gridopt" else run_peer)(task)
     facts["peak_mb"] = peak_mb()
-    np.savez(task["labels"], **labels)
+    write_arrays(task["labels"], labels)
     Path(task["facts"]).write_text(json.dumps(facts), encoding="utf-8")
 
 

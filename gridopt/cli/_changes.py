@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gridopt.cli._pictures import Picture
     from gridopt.planning.compare import Comparison
 
 __all__ = ["before_of", "check_csv", "check_map", "draw_changes", "number", "show_comparison", "write_moves"]
@@ -47,16 +48,18 @@ def before_of(found: Comparison) -> pd.Series[Any]:
     return pd.Series(values, index=pd.Index(found.new.problem.graph.ids, name="unit"), dtype=object)
 
 
-def draw_changes(picture: str, found: Comparison, units: Any, **layers: Any) -> Path:
+def draw_changes(picture: Picture, found: Comparison, units: Any, **layers: Any) -> Path:
     """Draw the moves; units without polygons have no map."""
+    from gridopt.cli._pictures import show_unseen
     from gridopt.io._atomic import undisturbed
     from gridopt.viz.moves import draw_moves
 
     if not hasattr(units, "geometry"):
         raise click.UsageError("--map needs polygons: this plan has none.")
     with undisturbed():
-        draw_moves(found.new, before_of(found), units, path=picture, **layers)
-    return Path(picture)
+        figure = draw_moves(found.new, before_of(found), units, path=picture.path, title=picture.title, **layers)
+    show_unseen(figure, picture.path)
+    return Path(picture.path)
 
 
 def write_moves(out: str, found: Comparison) -> Path:

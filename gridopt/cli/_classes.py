@@ -7,22 +7,25 @@ from typing import Any
 
 import click
 
+from gridopt.errors import Finding
+
 __all__ = ["CLASSES", "drawn_streets", "read_classes"]
 
 CLASSES = "Class of each value of --class-column: 1=arterial,2=collector,… or a table of value, class."
 
 
-def read_classes(given: str, encoding: str | None = None) -> dict[str | None, str]:
+def read_classes(given: str, encoding: str | None = None) -> tuple[dict[str | None, str], tuple[Finding, ...]]:
     """
-    Values of a column of streets and their classes: ``VALUE=CLASS,…``, or a table of two columns.
+    Values of a column of streets and their classes: ``VALUE=CLASS,…``, or a table of two columns; what was guessed.
 
     Examples
     --------
-    >>> read_classes("1=arterial, 2=collector,=local")
+    >>> read_classes("1=arterial, 2=collector,=local")[0]
     {'1': 'arterial', '2': 'collector', None: 'local'}
     """
     from gridopt.io.tables import read_table
 
+    told: tuple[Finding, ...] = ()
     if "=" in given:
         pairs = [[part.strip() for part in pair.rpartition("=")] for pair in given.split(",")]
         odd = next((pair for pair in pairs if not pair[1] or not pair[2]), None)
@@ -33,13 +36,14 @@ def read_classes(given: str, encoding: str | None = None) -> dict[str | None, st
     else:
         _refuse_colons(given)
         table = read_table(given, what="classes", as_text=True, encoding=encoding)
+        told = table.attrs.get("findings", ())
         if table.shape[1] < 2:
             raise click.UsageError(f"--classes {given} has one column; it takes two: value, class.")
         rows = list(zip(table.iloc[:, 0].tolist(), table.iloc[:, 1].tolist()))
     twice = [value for k, (value, _) in enumerate(rows) if value in [v for v, _ in rows[:k]]]
     if twice:
         raise click.UsageError(f"--classes names {twice[0]!r} twice.")
-    return {value or None: name for value, name in rows}
+    return {value or None: name for value, name in rows}, told
 
 
 def _refuse_colons(given: str) -> None:

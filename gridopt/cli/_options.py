@@ -126,6 +126,7 @@ class Territory:
     streets: Any = None
     barriers: Any = None
     parents: Any = None
+    locks: pd.DataFrame | None = None
 
 
 def is_metis(path: str) -> bool:
@@ -281,7 +282,7 @@ def state_problem(request: Request, territory: Territory) -> Problem:
 
     locks = None
     if request.locks:
-        locks = read_locks(request.locks, territory.graph.ids, encoding=request.encoding)
+        locks = read_locks(request.locks, territory.graph.ids, encoding=request.encoding, table=territory.locks)
     parent = None
     if territory.parents is not None:
         parent = territory.parents.parent_of
@@ -335,7 +336,8 @@ def _read_shapes(request: Request) -> Territory:
 
     units, options = read_shapes(request)
     told = [f for layer in (units, *options.values()) for f in getattr(layer, "attrs", {}).get("findings", ())]
-    told += _told_of_tables(request)
+    locks = _read_locks(request)
+    told += [] if locks is None else locks.attrs.get("findings", ())
     units, _, said = to_metric(units, options.pop("crs", None), what="units")
     parents = _read_parents(request, units)
     graph = build_graph(units, **options)
@@ -348,20 +350,16 @@ def _read_shapes(request: Request) -> Territory:
         said = (*said, *parents.findings)
     workload = units[list(request.workload)]
     layers = drawn_streets(options), options.get("barriers")
-    return Territory(graph, workload, units, request.inputs(), (*told, *said), *layers, parents)
+    return Territory(graph, workload, units, request.inputs(), (*told, *said), *layers, parents, locks)
 
 
-def _told_of_tables(request: Request) -> list[Finding]:
-    """What was guessed of the text of tables that are read into something else."""
+def _read_locks(request: Request) -> pd.DataFrame | None:
+    """The table of locks as it is written; `state_problem` reads it as locks."""
     from gridopt.io.tables import read_table
 
-    given = {"locks": request.locks, "classes": request.classes}
-    tables = [
-        read_table(source, what=name, as_text=True, encoding=request.encoding, may_be_empty=True)
-        for name, source in given.items()
-        if source and not (name == "classes" and "=" in source)
-    ]
-    return [f for table in tables for f in table.attrs.get("findings", ())]
+    if not request.locks:
+        return None
+    return read_table(request.locks, what="locks", as_text=True, encoding=request.encoding)
 
 
 def _read_parents(request: Request, units: Any) -> Any:
@@ -422,7 +420,8 @@ def read_shapes(request: Request) -> tuple[Any, dict[str, Any]]:
         if getattr(request, name) is not None:
             options[name] = getattr(request, name)
     if request.classes is not None:
-        options["classes"] = read_classes(request.classes, request.encoding)
+        options["classes"], told = read_classes(request.classes, request.encoding)
+        options["streets"].attrs["findings"] = (*options["streets"].attrs.get("findings", ()), *told)
     return units, options
 
 

@@ -74,15 +74,16 @@ def command(only_check: bool, out: str | None, **given: Any) -> int:
     _refuse_idle(given)
     given["source_datum"] = wish.source_datum
     check_datums(wish.source_datum, [*(name for name in SHAPES if given[name]), *wish.names()])
+    told: tuple[Finding, ...] = ()
     given["classes"] = None
     if (classes := given.pop("street_classes")) is not None:
-        given["classes"] = read_classes(classes, wish.encoding)
+        given["classes"], told = read_classes(classes, wish.encoding)
     if only_check:
         with quiet_library():
             return _check(given)
     target = _target(out)
     with quiet_library():
-        units, counted, found = _build(given, wish, target)
+        units, counted, found = _build(given, wish, target, told)
     click.echo(f"units       {len(units):,}, {units['area_m2'].sum() / 1e6:,.2f} km² without gap or overlap")
     if counted is not None:
         show_conservation(counted.conservation)
@@ -119,7 +120,9 @@ def _check(given: dict[str, Any]) -> int:
     return SOUND
 
 
-def _build(given: dict[str, Any], wish: ObjectsAsked, target: Path) -> tuple[Any, Counted | None, Any]:
+def _build(
+    given: dict[str, Any], wish: ObjectsAsked, target: Path, told: tuple[Finding, ...]
+) -> tuple[Any, Counted | None, Any]:
     """Read, cut, count, write; return the units, what was counted and what there is to say."""
     from gridopt.io._atomic import check_no_input, check_writable
     from gridopt.io.tables import split_layer
@@ -132,7 +135,7 @@ def _build(given: dict[str, Any], wish: ObjectsAsked, target: Path) -> tuple[Any
         layers["parents"] = _named(layers["parents"], given["parent"], given["parents"])
     names = ("class_column", "classes", "keep", "gap", "median_width", "sliver_width", "min_area")
     units = build_blocks(**layers, **_arguments(given, names), clean=not given["raw"])
-    found = [f for layer in layers.values() for f in layer.attrs.get("findings", ())]
+    found = [*told, *(f for layer in layers.values() for f in layer.attrs.get("findings", ()))]
     found += units.attrs.get("findings", ())
     counted = count(units, wish) if wish.objects or wish.spread else None
     if counted is not None:

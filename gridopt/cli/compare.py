@@ -7,6 +7,7 @@ from typing import Literal
 import click
 
 from gridopt.cli import SOUND
+from gridopt.cli._pictures import asked_picture, picture_options
 
 __all__ = ["command"]
 
@@ -29,10 +30,16 @@ __all__ = ["command"]
     show_default=True,
     help="Share of a changed unit that has to come from one grid; below it the unit is listed.",
 )
-@click.option("--map", "picture", metavar="FILE", help="Draw the moves with arrows: .png, .svg or .pdf.")
+@picture_options("Draw the moves with arrows: .png, .svg or .pdf.")
 @click.option("--out", metavar="CSV", help="Write every move: unit, from, to, workload, reason.")
 def command(
-    old: str, new: str, match: Literal["auto", "ids", "overlap"], clear: float, picture: str | None, out: str | None
+    old: str,
+    new: str,
+    match: Literal["auto", "ids", "overlap"],
+    clear: float,
+    picture: str | None,
+    title: str | None,
+    out: str | None,
 ) -> int:
     """
     Compare plan NEW with plan OLD, both plan.gpkg with its plan.json.
@@ -45,16 +52,17 @@ def command(
     from gridopt.workflow.plan_pairs import compare_files
 
     files = []
+    drawn = asked_picture(picture, title)
     with quiet_library():
         inputs = [path for plan in (old, new) for path in outputs_of(plan)]
         if out is not None:
             check_csv(out, inputs)
-        if picture is not None:
-            check_map(picture, inputs)
+        if drawn is not None:
+            check_map(drawn.path, inputs)
         before, after = read_plan(old), read_plan(new)
         found, said = compare_files(before, after, match=match, clear=clear)
-        if picture is not None:
-            files.append(draw_changes(picture, found, after.units))
+        if drawn is not None:
+            files.append(draw_changes(drawn, found, after.units))
         if out is not None:
             files.append(write_moves(out, found))
     show_comparison(found)

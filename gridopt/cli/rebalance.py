@@ -22,6 +22,7 @@ from gridopt.cli._options import (
     read_territory,
     territory_options,
 )
+from gridopt.cli._pictures import Picture, asked_picture, picture_options
 
 if TYPE_CHECKING:
     from gridopt.cli._interrupt import Interrupt
@@ -83,10 +84,10 @@ OF_UNITS = (
     "--seed", metavar="N", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Randomness."
 )
 @click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processor cores to use. Default: all.")
-@click.option("--map", "picture", metavar="FILE", help="Draw the moves with arrows: .png, .svg or .pdf.")
+@picture_options("Draw the moves with arrows: .png, .svg or .pdf.")
 @click.option("--out", required=True, metavar="FILE", help="The next plan: new.gpkg, not PLAN itself.")
 @click.pass_context
-def command(ctx: click.Context, plan: str, out: str, picture: str | None, **asked: Any) -> int:
+def command(ctx: click.Context, plan: str, out: str, picture: str | None, title: str | None, **asked: Any) -> int:
     """
     Rebalance PLAN (plan.gpkg with its plan.json): back within limits, as little moved as possible.
 
@@ -102,23 +103,24 @@ def command(ctx: click.Context, plan: str, out: str, picture: str | None, **aske
 
     given = {name for name in asked if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     budget, changes = _read_wishes(asked)
+    drawn = asked_picture(picture, title)
     with quiet_library():
         sources = [asked[name] for name in ("units", "locks", "points", *LAYERS) if asked[name]]
         inputs = [*outputs_of(plan), *(split_layer(source)[0] for source in sources)]
         check_no_input(check_outputs(out), inputs)
-        if picture is not None:
-            check_map(picture, inputs)
+        if drawn is not None:
+            check_map(drawn.path, inputs)
         file = read_plan(plan)
         request = _request(file, asked, given)
         territory = _territory(file, request, given)
-        if picture is not None and not hasattr(territory.units, "geometry"):
+        if drawn is not None and not hasattr(territory.units, "geometry"):
             raise click.UsageError("--map needs polygons: these units have none.")
         matched = match(file, _units(file, territory), clear=asked["clear"], **_points(asked))
         problem = _problem(file, request, territory, matched, asked, given)
         if asked["trade_off"] and problem.n_grids != len(set(file.plan.grid_ids)):
             raise click.UsageError("--trade-off is for as many grids as PLAN has.")
         options = budget | changes | {"trade_off": asked["trade_off"]}
-        return _search_and_write(file, problem, territory, matched, (request, out, picture), options, ctx.obj)
+        return _search_and_write(file, problem, territory, matched, (request, out, drawn), options, ctx.obj)
 
 
 def _read_wishes(asked: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -324,7 +326,7 @@ def _locks(file: PlanFile, request: Request, territory: Territory) -> Any:
     from gridopt.io.locks import read_locks
     from gridopt.model import Locks
 
-    read = read_locks(str(request.locks), territory.graph.ids, encoding=request.encoding)
+    read = read_locks(str(request.locks), territory.graph.ids, encoding=request.encoding, table=territory.locks)
     row = {name: j for j, name in enumerate(file.plan.grid_ids.tolist())}
     for name in (*read.fixed.values(), *read.frozen):
         if name not in row:
@@ -343,7 +345,7 @@ def _search_and_write(
     problem: Problem,
     territory: Territory,
     matched: Matched,
-    targets: tuple[Request, str, str | None],
+    targets: tuple[Request, str, Picture | None],
     options: dict[str, Any],
     interrupt: Interrupt,
 ) -> int:

@@ -76,7 +76,8 @@ def command(
         given = read_units(units, id_column=id_column, columns=list(workload))
         widths = {"gap_width": gap_width, "spike_width": spike_width}
         repaired = repair_units(given, **widths, carry=workload, split_multipart=split_multipart, crs=crs)
-        repaired = replace(repaired, findings=(*repaired.findings, *converted_before(units)))
+        told = *repaired.findings, *given.attrs.get("findings", ()), *converted_before(units)
+        repaired = replace(repaired, findings=told)
         _write(target, repaired)
     click.echo(f"units       {len(repaired.units):,} of {len(given):,}; {len(repaired.changes):,} changed")
     click.echo("account     m²")

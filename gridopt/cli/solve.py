@@ -18,6 +18,7 @@ from gridopt.cli._options import (
     state_problem,
     territory_options,
 )
+from gridopt.cli._pictures import Picture, asked_picture, picture_options, show_unseen
 
 if TYPE_CHECKING:
     from gridopt.cli._interrupt import Interrupt
@@ -41,7 +42,7 @@ __all__ = ["command"]
 )
 @click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processor cores to use. Default: all.")
 @click.option("--prove", is_flag=True, help="Look for a proof that no plan costs less.")
-@click.option("--map", "picture", metavar="FILE", help="Draw the plan too: .png, .svg or .pdf.")
+@picture_options("Draw the plan too: .png, .svg or .pdf.")
 @click.option("--out", required=True, metavar="FILE", help="plan.gpkg, or g.part for a METIS graph.")
 @click.pass_obj
 def command(
@@ -54,6 +55,7 @@ def command(
     workers: int | None,
     prove: bool,
     picture: str | None,
+    title: str | None,
     **asked: Any,
 ) -> int:
     """
@@ -66,18 +68,19 @@ def command(
 
     request = Request(units, **asked)
     _check_usage(request, seconds, steps)
+    drawn = asked_picture(picture, title)
     from gridopt.solvers.solve import DEFAULT_SECONDS
 
     seconds = DEFAULT_SECONDS if seconds is None and steps is None else seconds
     with quiet_library():
         _check_output(request, out)
-        if picture is not None:
-            _check_picture(request, picture, out)
+        if drawn is not None:
+            _check_picture(request, drawn.path, out)
         territory = read_territory(request)
         problem = state_problem(request, territory)
         budget = {"seconds": seconds, "steps": steps, "seed": seed, "prove": prove}
         budget |= {"workers": workers} if workers else {}
-        return _search_and_write(problem, territory, request, (Path(out), picture), budget, interrupt)
+        return _search_and_write(problem, territory, request, (Path(out), drawn), budget, interrupt)
 
 
 def _check_usage(request: Request, seconds: float | None, steps: int | None) -> None:
@@ -125,7 +128,7 @@ def _search_and_write(
     problem: Problem,
     territory: Territory,
     request: Request,
-    targets: tuple[Path, str | None],
+    targets: tuple[Path, Picture | None],
     budget: dict[str, Any],
     interrupt: Interrupt,
 ) -> int:
@@ -163,20 +166,22 @@ def _search_and_write(
     return SOUND if sound else VIOLATED
 
 
-def _draw(picture: str, result: Result, territory: Territory, request: Request) -> Path:
+def _draw(picture: Picture, result: Result, territory: Territory, request: Request) -> Path:
     from gridopt.io._atomic import undisturbed
     from gridopt.viz.map import draw_map
 
     with undisturbed():
-        draw_map(
+        figure = draw_map(
             result,
             territory.units,
             streets=territory.streets,
             barriers=territory.barriers,
             class_column=request.class_column if territory.streets is not None else None,
-            path=picture,
+            path=picture.path,
+            title=picture.title,
         )
-    return Path(picture)
+    show_unseen(figure, picture.path)
+    return Path(picture.path)
 
 
 def _write(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -12,13 +12,22 @@ from gridopt.errors import Finding, InputError
 from gridopt.io.tables import need_columns, read_table
 from gridopt.model.problem import Locks
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["KINDS_OF_LOCK", "read_locks"]
 
 KINDS_OF_LOCK = ("together", "apart", "fixed", "dedicated", "frozen")
 COLUMNS = ("unit", "kind", "group")
 
 
-def read_locks(source: str | os.PathLike[str], ids: NDArray[Any], *, encoding: str | None = None) -> Locks:
+def read_locks(
+    source: str | os.PathLike[str],
+    ids: NDArray[Any],
+    *,
+    encoding: str | None = None,
+    table: pd.DataFrame | None = None,
+) -> Locks:
     r"""
     Read locks from a table, one row for each unit and lock.
 
@@ -32,6 +41,8 @@ def read_locks(source: str | os.PathLike[str], ids: NDArray[Any], *, encoding: s
         Unit ids; where these are integers, ids of the table are read as such.
     encoding : str, optional
         Of a CSV, as `gridopt.io.read_table` takes it.
+    table : DataFrame of text, optional
+        What `source` holds, where it has been read.
 
     Returns
     -------
@@ -52,7 +63,8 @@ def read_locks(source: str | os.PathLike[str], ids: NDArray[Any], *, encoding: s
     >>> locks.together, locks.fixed
     ([['a', 'b']], {'c': 'G002'})
     """
-    table = read_table(source, what="locks", as_text=True, encoding=encoding)
+    if table is None:
+        table = read_table(source, what="locks", as_text=True, encoding=encoding)
     if not set(COLUMNS).intersection(table.columns):
         cure = "The first line must be unit,kind,group."
         finding = Finding("column-missing", "error", COLUMNS, ",".join(map(str, table.columns)), None, cure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -313,7 +314,7 @@ def _read_bytes(path: Path) -> bytes:
             with gzip.open(path, "rb") as packed:
                 return packed.read()
         return path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         cure = "Check that it is complete and may be read."
         finding = Finding("file-unreadable", "error", (str(path),), str(error), None, cure)
         raise InputError(f"{path} cannot be read: {error}. {cure}", [finding]) from error

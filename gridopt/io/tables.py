@@ -16,6 +16,7 @@ from gridopt.io._csv import read_csv
 from gridopt.io._encoding import BYTES, decoded, encoding_of
 from gridopt.io._excel import read_excel
 from gridopt.io._formats import EXCEL, KNOWN, TEXT, VECTOR, no_layers, suffix_of, unreadable
+from gridopt.io._ids import could_be_ids, tell_numbered
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -66,11 +67,15 @@ def resolved(source: str | os.PathLike[str], what: str) -> str:
     return f"{path}:{_choose_layer(path, layers, None, what)}"
 
 
-def has_layer(path: Path, layer: str) -> bool:
-    """Whether a GeoPackage that was read before has a layer of this name."""
+def has_layer(path: Path, layer: str, what: str = "units") -> bool:
+    """Whether a GeoPackage has a layer of this name; raises `InputError` where it cannot be read."""
     import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError
 
-    return layer in pyogrio.list_layers(path)[:, 0].tolist()
+    try:
+        return layer in pyogrio.list_layers(existing_file(path, what))[:, 0].tolist()
+    except (DataSourceError, DataLayerError, OSError, ValueError) as error:
+        unreadable(path, what, error)
 
 
 def existing_file(path: str | os.PathLike[str], what: str) -> Path:
@@ -246,7 +251,8 @@ def read_units(
     source : str or path
         ``FILE`` or ``FILE:layer``; a plan or a result of ``gridopt blocks`` may be given without ``:units``.
     id_column : str, optional
-        Column of unit ids, text or integers. Default: the column ``unit``; without it rows are numbered from 1.
+        Column of unit ids, text or integers. Default: the column ``unit``; without it rows are numbered from 1, and
+        a finding names columns that could be ids.
     columns : sequence of str
         Columns that must be there.
 
@@ -268,11 +274,23 @@ def read_units(
         source, what="units", shapes=("polygon",), columns=[*([id_column] if id_column else []), *columns]
     )
     if name in table.columns:
-        ids = as_ids(_whole(table[name]))
-        table.index = _index(ids)
+        table.index = _index(_read_ids(table, name, columns))
         return table.drop(columns="unit") if name == "unit" else table
+    table.attrs["findings"] = (*table.attrs.get("findings", ()), *tell_numbered(table, columns))
     table.index = _index(np.arange(1, len(table) + 1, dtype=np.int64))
     return table
+
+
+def _read_ids(table: pd.DataFrame, name: str, columns: Sequence[str]) -> Any:
+    """Ids of a column; where they will not do, columns that would are offered."""
+    try:
+        return as_ids(_whole(table[name]))
+    except InputError as error:
+        others = could_be_ids(table, columns)
+        if not others:
+            raise
+        how = f"Column {name!r} was read; without repeats or gaps are {listed(others)}: --id {others[0]}."
+        raise InputError(f"{error} {how}", error.findings) from error
 
 
 def need_columns(table: pd.DataFrame, columns: Sequence[str], what: str, name: str) -> None:

@@ -340,7 +340,7 @@ def _tell_exempt(problem: Problem) -> list[Finding]:
             share = load / np.maximum(side, 1)
             a = int(share.argmax() if reason == "heavy" else share.argmin())
             limit = problem.in_user_units(int(side[a]), a)
-        cure = "It is one exempt grid."
+        cure = "It is one exempt grid." + (_tell_joining(problem, units) if reason == "light" else "")
         if reason == "heavy":
             cure = "It is a grid of its own, exempt from limits."
             if len(units) > 1:
@@ -353,6 +353,24 @@ def _tell_exempt(problem: Problem) -> list[Finding]:
             Finding(f"{reason}-{'unit' if reason == 'heavy' else 'piece'}", "warning", first, value, limit, cure)
         )
     return told
+
+
+def _tell_joining(problem: Problem, piece: NDArray[np.int64]) -> str:
+    """How a piece too light for a grid can join the rest of its parent, and the nearest unit there; or nothing."""
+    nesting, graph = problem.nesting, problem.graph
+    mine = nesting.region[piece[0]]
+    same = nesting.region_parent[nesting.region] == nesting.region_parent[mine]
+    rest = np.flatnonzero(same & (nesting.region != mine) & ~nesting.region_exempt[nesting.region])
+    if not len(rest):
+        return ""
+    ways = ' islands="link" joins such pieces to the nearest part, each by a link'
+    if graph.xy is None:
+        return f"{ways}; links= those you name."
+    far = [float(np.hypot(*(graph.xy[rest] - graph.xy[u]).T).min()) for u in piece]
+    u = piece[int(np.argmin(far))]
+    v = rest[int(np.argmin(np.hypot(*(graph.xy[rest] - graph.xy[u]).T)))]
+    pair = " and ".join(repr(name) for name in graph.ids[[u, v]].tolist())
+    return f"{ways}; links= or overrides= join this one alone, such as {pair}, the nearest by their centres."
 
 
 def _ordinary_rows(problem: Problem) -> dict[int, int]:

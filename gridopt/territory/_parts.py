@@ -27,7 +27,7 @@ def no_parts() -> pd.DataFrame:
     return pd.DataFrame(empty, index=pd.Index([], dtype=object, name="part"))
 
 
-def split_parts(layer: Any, carry: Sequence[str]) -> tuple[Any, pd.DataFrame, list[Finding]]:
+def split_parts(layer: Any, carry: Sequence[str], areas: Sequence[str] = ()) -> tuple[Any, pd.DataFrame, list[Finding]]:
     """
     Make a unit of each piece of the units that have several.
 
@@ -37,6 +37,8 @@ def split_parts(layer: Any, carry: Sequence[str]) -> tuple[Any, pd.DataFrame, li
         Valid polygons and multipolygons in metres; the index holds ids, text or integers. Not modified.
     carry : sequence of str
         Columns of amounts, shared out by area: whole numbers in whole numbers, the largest remainders up.
+    areas : sequence of str
+        Columns of areas, seen to elsewhere: no finding names them as amounts.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def split_parts(layer: Any, carry: Sequence[str]) -> tuple[Any, pd.DataFrame, li
         units[name] = _shared_out(layer[name], row, share, is_part, index)
     columns = {"unit": layer.index.to_numpy()[row[is_part]], "area_m2": area[is_part], "share": share[is_part]}
     parts = pd.DataFrame(columns, index=index[is_part].rename("part"))
-    return units, parts, _tell(layer, parts, carry)
+    return units, parts, _tell(layer, parts, carry, areas)
 
 
 def _ids(ids: list[Any], row: Array, is_part: Array) -> list[Any]:
@@ -132,7 +134,7 @@ def _shared_out(values: Any, row: Array, share: Array, is_part: Array, index: An
     return shared
 
 
-def _tell(layer: Any, parts: pd.DataFrame, carry: Sequence[str]) -> list[Finding]:
+def _tell(layer: Any, parts: pd.DataFrame, carry: Sequence[str], areas: Sequence[str]) -> list[Finding]:
     """Which units were divided, and which numbers their pieces have whole."""
     wholes = tuple(dict.fromkeys(parts["unit"].tolist()))
     how = f"shared out by area: {', '.join(carry)}" if carry else "no column was shared out"
@@ -140,7 +142,8 @@ def _tell(layer: Any, parts: pd.DataFrame, carry: Sequence[str]) -> list[Finding
     cure += "their old ids need the new ones."
     said = [Finding("split-into-parts", "warning", wholes, f"{len(wholes):,} in {len(parts):,} parts", None, cure)]
     if layer.ndim == 2:
-        names = [c for c in layer.columns if c not in carry and getattr(layer[c].dtype, "kind", "O") in "iuf"]
+        rest = [c for c in layer.columns if c not in (*carry, *areas)]
+        names = [c for c in rest if getattr(layer[c].dtype, "kind", "O") in "iuf"]
         if names:
             cure = (
                 f"Every part has the number of the whole in {', '.join(map(str, names))}: if these are amounts, name "

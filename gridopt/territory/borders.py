@@ -230,7 +230,7 @@ def _reaching_in(polygons: Array, unit: Array, start: Array, end: Array, snap: f
     inward = shift * np.column_stack([-along[:, 1], along[:, 0]])
     trim = np.minimum(2 * shift, 0.25 * length) * along
     probe = shapely.linestrings(np.stack([start + inward + trim, end + inward - trim], axis=1))
-    i, other = shapely.STRtree(polygons).query(probe, predicate="intersects")
+    other, i = shapely.STRtree(probe).query(polygons, predicate="intersects")  # what is asked for is indexed, once
     foreign = unit[i] != other
     return _pairs(unit[i[foreign]], other[foreign])
 

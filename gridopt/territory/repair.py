@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gridopt._validate import nearest_names
 from gridopt.errors import Finding, InputError, InternalError
 from gridopt.territory._anatomy import SAME, Anatomy, check_width, examine
+from gridopt.territory._areas import columns_of_area, measured_again
 from gridopt.territory._faces import LEAST_AREA, Faces, inner_widths
 from gridopt.territory._merge import shared_lengths
 from gridopt.territory._parts import no_parts, split_parts
@@ -100,7 +101,8 @@ def repair_units(
         share by area.
     split_multipart : bool
         Make each piece of a unit in several pieces a unit: ``"B7"`` becomes ``"B7-1"``, ``"B7-2"`` …, the largest first
-        (ids that are integers go on from the largest one). Other columns are copied. False: such units are listed.
+        (ids that are integers go on from the largest one). Other columns are copied, but `area_m2` is measured anew.
+        False: such units are listed.
     crs : optional
         Projected system in metres to work in; default that of `units`, or the local UTM zone for degrees.
 
@@ -161,8 +163,10 @@ def repair_units(
     told = [*said, *found, *_tell(changes, shapely.is_empty(shapes), ids, account)]
     mended, parts = _with_shapes(layer, shapes, rounds, carry), no_parts()
     if split_multipart:
-        mended, parts, more = split_parts(mended, carry)
+        mended, parts, more = split_parts(mended, carry, columns_of_area(layer))
         told += more
+    mended, more = measured_again(mended, layer, carry)
+    told += more
     return Repaired(mended, account, changes, defects, parts, tuple(told))
 
 

@@ -14,6 +14,7 @@ from gridopt.errors import InputError
 from gridopt.model.plan import Plan
 from gridopt.model.result import Result
 from gridopt.viz.colours import PALETTE, colour_parts
+from gridopt.viz.fonts import quiet_glyphs, warn_unseen
 from gridopt.viz.labels import draw_labels
 from gridopt.viz.loads import MANY_GRIDS, Loads, draw_deviations, draw_table
 from gridopt.viz.page import (
@@ -298,7 +299,9 @@ def save_map(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> Pa
     if target.suffix.lower() == ".pdf":
         date = {"CreationDate": None}
     try:
-        with mpl.rc_context({"svg.hashsalt": "gridopt", "svg.fonttype": "none"}):
+        if target.suffix.lower() != ".svg":
+            warn_unseen(figure)
+        with mpl.rc_context({"svg.hashsalt": "gridopt", "svg.fonttype": "none"}), quiet_glyphs():
             figure.savefig(temporary, dpi=dpi, metadata=date)
         os.replace(temporary, target)
     except OSError as error:

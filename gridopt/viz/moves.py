@@ -1,4 +1,4 @@
-"""`draw_moves`: what moved between two plans, on one page: arrows on the map, the list of them beside it."""
+"""`draw_moves`: what moved between two plans, on one page: arrows on the map, the list of flows beside it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from gridopt.errors import InputError, name_ids
 from gridopt.model.plan import Plan
 from gridopt.viz.colours import PALETTE, colour_parts
-from gridopt.viz.labels import draw_labels
+from gridopt.viz.labels import draw_labels, points_per_metre
 from gridopt.viz.loads import number
 from gridopt.viz.map import draw_barriers, draw_lines, draw_streets, save_map
 from gridopt.viz.page import (
@@ -40,6 +41,7 @@ PALE = 0.62
 MOST_ROWS = 24
 ARROW_POINTS = (1.1, 4.5)
 """Width of the arrow of the lightest and of the heaviest flow."""
+SHORTEST_POINTS = 9.0
 ARROW_COLOUR = "#7a1f12"
 
 
@@ -65,7 +67,7 @@ def draw_moves(
     dpi: int = 150,
 ) -> Figure:
     """
-    Draw what moved: units in the colour of their new grid, arrows from old grid to new, lines that are gone dashed.
+    Draw what moved: units in the colour of their new grid, arrows from them into it, lines that are gone dashed.
 
     Parameters
     ----------
@@ -124,9 +126,9 @@ def draw_moves(
         draw_lines(axes, shapes[fresh], INK, 0.9 * scale, 6.2, linestyles=(0, (1, 1)))
         handles.append((_line(INK, ":", 1.2), "new unit"))
     handles.append((_draw_gone(axes, shapes, was, plan, scale), "border before"))
-    centres = _Centres(shapes, was, plan, grids)
     flows = _flows(plan, was, now, moved)
-    _draw_arrows(axes, flows, centres, max(scale, 0.5))
+    short = SHORTEST_POINTS / points_per_metre(axes)
+    _draw_arrows(axes, _arrows(shapes, moved, was, plan, short), max(scale, 0.5))
     draw_labels(axes, grids, plan.grid_ids)
     draw_legend(legend, axes, handles, metres_per_unit(aligned.crs))
     _draw_list(panel, flows, plan)
@@ -181,22 +183,54 @@ def _draw_gone(axes: Axes, shapes: NDArray[Any], was: NDArray[Any], plan: Plan, 
     return _line(BAD, dashes, 1.6)
 
 
-class _Centres:
-    """A point well inside each grid, before and after."""
+class _Arrow(NamedTuple):
+    """From units that moved together to the grid that has them now."""
 
-    def __init__(self, shapes: NDArray[Any], was: NDArray[Any], plan: Plan, grids: NDArray[Any]) -> None:
-        self.shapes, self.was = shapes, was
-        self.row = {name: j for j, name in enumerate(plan.grid_ids.tolist())}
-        self.grids = grids
+    start: tuple[float, float]
+    end: tuple[float, float]
+    load: int
 
-    def before(self, name: str) -> tuple[float, float]:
-        """Return the point for a grid as it was."""
-        mine = self.shapes[self.was == name]
-        return _inside(dissolve(mine, np.zeros(len(mine), dtype=int), 1)[0])
 
-    def after(self, name: str) -> tuple[float, float]:
-        """Return the point for a grid as it is."""
-        return _inside(self.grids[self.row[name]])
+def _arrows(
+    shapes: NDArray[Any], moved: NDArray[np.bool_], was: NDArray[Any], plan: Plan, short: float
+) -> list[_Arrow]:
+    """One arrow for each group of adjacent units that went the same way; none is shorter than `short`."""
+    rows = np.flatnonzero(moved)
+    pairs = touching_pairs(shapes[rows])
+    same = np.array([was[rows[i]] == was[rows[j]] for i, j in pairs], dtype=bool)
+    same &= plan.labels[rows[pairs[:, 0]]] == plan.labels[rows[pairs[:, 1]]]
+    pairs = pairs[same]
+    near = sparse.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(rows), len(rows)))
+    n_groups, group = sparse.csgraph.connected_components(near, directed=False)
+    groups = dissolve(shapes[rows], group, n_groups)
+    arrows = []
+    for g in range(n_groups):
+        mine = rows[group == g]
+        there = np.flatnonzero((plan.labels == plan.labels[mine[0]]) & ~np.isin(np.arange(len(shapes)), mine))
+        here = np.flatnonzero((was == was[mine[0]]) & ~moved)
+        inside = np.array(_inside(groups[g]))
+        if len(there):  # into the units the grid has besides
+            start, end = inside, _nearest(shapes[there], groups[g], inside)
+        elif len(here):  # out of the units that stayed: the grid is new, or has nothing else
+            start, end = _nearest(shapes[here], groups[g], inside), inside
+        else:
+            continue
+        length = float(np.hypot(*(end - start)))
+        if length < short:
+            end = start + (end - start) * (short / length if length else 0.0)
+        load = int(plan.problem.workload[mine, 0].sum())
+        arrows.append(_Arrow((float(start[0]), float(start[1])), (float(end[0]), float(end[1])), load))
+    return arrows
+
+
+def _nearest(shapes: NDArray[Any], group: Any, inside: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A point inside that one of the units which has most border with a group, or is nearest to it."""
+    import shapely
+
+    shared = shapely.length(shapely.intersection(shapes, group))
+    apart = shapely.distance(shapes, shapely.Point(inside))
+    pick = int(np.lexsort((apart, -np.round(shared, 3)))[0])
+    return np.array(_inside(shapes[pick]))
 
 
 def _inside(shape: Any) -> tuple[float, float]:
@@ -217,26 +251,26 @@ def _flows(plan: Plan, was: NDArray[Any], now: NDArray[Any], moved: NDArray[np.b
     return sorted((_Flow(*key, *flow) for key, flow in total.items()), key=lambda f: (-f.load, -f.n_units, f[:2]))
 
 
-def _draw_arrows(axes: Axes, flows: list[_Flow], centres: _Centres, scale: float) -> None:
+def _draw_arrows(axes: Axes, arrows: list[_Arrow], scale: float) -> None:
     from matplotlib.patches import FancyArrowPatch
 
-    heaviest = max((flow.load for flow in flows), default=0) or 1
-    for flow in flows:
-        width = ARROW_POINTS[0] + (ARROW_POINTS[1] - ARROW_POINTS[0]) * np.sqrt(flow.load / heaviest)
+    heaviest = max((arrow.load for arrow in arrows), default=0) or 1
+    for arrow in arrows:
+        width = ARROW_POINTS[0] + (ARROW_POINTS[1] - ARROW_POINTS[0]) * np.sqrt(arrow.load / heaviest)
         width *= scale
-        arrow = FancyArrowPatch(
-            centres.before(flow.source),
-            centres.after(flow.target),
+        drawn = FancyArrowPatch(
+            arrow.start,
+            arrow.end,
             arrowstyle=f"-|>,head_length={2.5 * scale + 0.6 * width:.2f},head_width={1.4 * scale + 0.4 * width:.2f}",
             connectionstyle="arc3,rad=0.15",
             linewidth=width,
             color=ARROW_COLOUR,
             alpha=0.85,
-            shrinkA=4,
-            shrinkB=4,
+            shrinkA=0,
+            shrinkB=0,
             zorder=7,
         )
-        axes.add_patch(arrow)
+        axes.add_patch(drawn)
 
 
 def _draw_list(panel: Axes, flows: list[_Flow], plan: Plan) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridopt.errors import InputError
+from gridopt.viz.fonts import font_families
 from gridopt.viz.labels import points_per_metre
 from gridopt.viz.loads import MANY_GRIDS, table_height
 from gridopt.viz.style import INK, PAPER, write_text
@@ -38,6 +39,10 @@ MAP_INCHES = (8.6, 8.0)
 PANEL_INCHES = 4.4
 MARGIN, TITLE, LEGEND = 0.3, 0.85, 0.5
 """Inches around everything, above and below the map."""
+BAR_SHARE = 0.25
+"""Most of the width of a map that its scale bar takes, where that is less than 1.6 inches."""
+LETTER_INCHES, ENTRY_INCHES = 0.065, 0.42
+"""Widths in a legend of 8 points: a letter, and the line beside a name with the space around it."""
 COMFORTABLE_POINTS = 40.0
 """Size of a grid on paper at which lines have their full width; smaller grids get thinner lines."""
 
@@ -133,7 +138,7 @@ def draw_legend(strip: Axes, axes: Axes, handles: list[tuple[Any, str]], metres:
 
     width = strip.get_xlim()[1]
     per_inch = 72 / points_per_metre(axes) * metres
-    step = round_length(per_inch * 1.6)
+    step = round_length(per_inch * min(1.6, BAR_SHARE * width))
     inches = step / per_inch
     for start, colour in ((0.0, INK), (0.5, PAPER)):
         ends = [start * inches, (start + 0.5) * inches]
@@ -141,15 +146,18 @@ def draw_legend(strip: Axes, axes: Axes, handles: list[tuple[Any, str]], metres:
     label = f"{step / 1000:g} km" if step >= 1000 else f"{step:g} m"
     write_text(strip, inches / 2, 0.24, label, size=8, ha="center", va="bottom")
     handles = [(Line2D([], [], color=INK, linewidth=2.0), "grid border"), *handles]
+    left, right = inches + 0.2, width - 0.45
     strip.legend(
         [h for h, _ in handles],
         [name for _, name in handles],
         handler_map={tuple: HandlerTuple(ndivide=1)},
         loc="center",
-        bbox_to_anchor=(0.56, 0.36),
-        ncols=len(handles),
+        bbox_to_anchor=((left + right) / 2 / width, 0.36),
+        ncols=_columns([name for _, name in handles], right - left),
         frameon=False,
-        fontsize=8,
+        borderpad=0,
+        labelspacing=0.2,
+        prop={"family": font_families(), "size": 8},
         handlelength=1.8,
         columnspacing=1.2,
     )
@@ -157,6 +165,16 @@ def draw_legend(strip: Axes, axes: Axes, handles: list[tuple[Any, str]], metres:
         "", (width - 0.12, 0.10), (width - 0.12, 0.46), arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.2}
     )
     write_text(strip, width - 0.26, 0.32, "N", size=9, weight="bold", ha="center", va="center")
+
+
+def _columns(names: list[str], inches: float) -> int:
+    """In how many columns entries of a legend fit into a width, as matplotlib aligns them."""
+    wide = [LETTER_INCHES * len(name) + ENTRY_INCHES for name in names]
+
+    def taken(n: int) -> float:
+        return sum(float(column.max()) for column in np.array_split(wide, n))
+
+    return next((n for n in range(len(wide), 1, -1) if taken(n) <= inches), 1)
 
 
 def round_length(metres: float) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from gridopt.viz.fonts import font_families
 
 __all__ = [
     "BAD",
@@ -18,7 +19,6 @@ __all__ = [
     "WATER",
     "Line",
     "drawn_class",
-    "font_families",
     "write_text",
 ]
 
@@ -56,8 +56,6 @@ _OSM = MappingProxyType(
 )
 """How OpenStreetMap's ``highway`` values are drawn; others are local streets."""
 
-_CJK = ("Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "SimHei", "WenQuanYi Micro Hei")
-
 
 def drawn_class(value: Any) -> str:
     """
@@ -70,15 +68,6 @@ def drawn_class(value: Any) -> str:
     """
     name = str(value).removesuffix("_link")
     return name if name in STREETS else _OSM.get(name, "local")
-
-
-@functools.cache
-def font_families() -> list[str]:
-    """Return matplotlib's own font, one with Chinese characters if the machine has one, and any without serifs."""
-    from matplotlib.font_manager import fontManager
-
-    installed = set(fontManager.get_font_names())
-    return ["DejaVu Sans", *[name for name in _CJK if name in installed][:1], "sans-serif"]
 
 
 def write_text(where: Any, x: float, y: float, text: str, *, size: float, colour: str = INK, **style: Any) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 import pytest
+import shapely
 
 import gridopt as go
 from gridopt.errors import InputError, NoPlanError
@@ -80,3 +81,25 @@ def test_plans_and_results_are_taken_alike(solved: Run, tmp_path: Path) -> None:
             call(read, read.units)
         with pytest.raises(NoPlanError):
             call(go.Result(go.Status.NO_PLAN, "no time"), read.units)
+
+
+def test_a_pier_too_light_for_a_grid_is_told_how_it_joins_the_shore(run: Run) -> None:
+    """14 x 28 m of planks joined by nothing: the finding names the nearest unit, and both of its cures work."""
+    pier = shapely.box(110, -60, 124, -32)
+    shore = gpd.read_file("town.gpkg")
+    row = gpd.GeoDataFrame({"code": ["pier"], "persons": [1.0], "ward": ["south"]}, geometry=[pier], crs=shore.crs)
+    pd.concat([shore, row], ignore_index=True).to_file("port.gpkg", layer="units")
+    solve = ("solve", "port.gpkg", "--id", "code", "--workload", "persons", "--grids", 5, "--tolerance", "0.3", *BRIEF)
+    alone = run(*solve, "--out", "plan.gpkg")
+    (line,) = [line for line in alone.out.splitlines() if "light-piece" in line]
+    assert "--islands link joins such pieces" in line
+    assert "such as 'pier' and '002'" in line
+    assert gpd.read_file("plan.gpkg", layer="units")["grid"].value_counts().min() == 1
+    Path("pairs.csv").write_text("u,v,action,reason\npier,002,join,gangway\n")
+    for cure in (("--islands", "link"), ("--overrides", "pairs.csv")):
+        joined = run(*solve, *cure, "--out", "joined.gpkg")
+        assert joined.code == 0, joined.err
+        assert "light-piece" not in joined.out
+        grids = gpd.read_file("joined.gpkg", layer="units").set_index("unit")["grid"]
+        assert (grids == grids["pier"]).sum() > 1
+        assert run("verify", "joined.gpkg").code == 0

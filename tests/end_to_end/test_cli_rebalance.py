@@ -403,3 +403,16 @@ def test_twelve_months_keep_ids_and_lineage(run: Run):
     assert set(history.retired) == ever - living
     records = json.loads(Path("p12.json").read_text(encoding="utf-8"))["lineage"]["records"]
     assert [r["generation"] for r in records] == sorted(r["generation"] for r in records)
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\x00" + bytes(4000), None])
+def test_damaged_units_are_refused_in_one_line(run: Run, content: bytes | None) -> None:
+    """They are looked at for what was converted before they are read: a file cut short ended in a traceback there."""
+    assert run(*SOLVE, *BRIEF, "--out", "plan.gpkg").code == 0
+    whole = Path("town.gpkg").read_bytes()
+    Path("today.gpkg").write_bytes(whole[: len(whole) // 3] if content is None else content)
+    ended = run("rebalance", "plan.gpkg", "--units", "today.gpkg", *BRIEF, "--out", "new.gpkg")
+    assert ended.code == 2
+    assert ended.err.count("\n") == 1
+    assert "today.gpkg cannot be read as GeoPackage" in ended.err
+    assert not Path("new.gpkg").exists()

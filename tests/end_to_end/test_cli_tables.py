@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import shapely
 
-from tests.end_to_end.towns import BRIEF, SOLVE, Run
+import gridopt.io.tables as tables
+from tests.end_to_end.towns import BRIEF, SOLVE, Run, town
 
 
 def shops() -> pd.DataFrame:
@@ -117,3 +118,54 @@ def test_blocks_of_streets_whose_classes_are_numbers(run: Run) -> None:
     ):
         ended = run(*asked, "--classes", odd, "--out", "u.gpkg")
         assert (ended.code, says in ended.err) == (2, True), ended.err
+
+
+# ---- ids -----------------------------------------------------------------------------------------------------------
+
+
+def test_rows_that_are_numbered_though_a_column_has_ids_are_told(run: Run) -> None:
+    """Plans by row number are of no use to somebody whose blocks have codes: the column is named, others too."""
+    coded = town().rename(columns={"code": "blk_code"})
+    n = len(coded)
+    coded["length"], coded["remark"] = [0.5 * i for i in range(n)], [f"r{i}" for i in range(n)]
+    coded["people"] = range(100, 100 + n)
+    coded.to_file("coded.gpkg", layer="units")
+    ended = run("check", "coded.gpkg")
+    assert ended.code == 0, ended.err
+    (line,) = [line for line in ended.out.splitlines() if "ids-numbered" in line]
+    assert "--id blk_code takes its values" in line
+    assert "Others without repeats: remark." in line
+    assert "ids-numbered" not in run("check", "coded.gpkg", "--id", "blk_code").out
+    assert run("repair", "coded.gpkg", "--out", "mended.gpkg").out.count("ids-numbered") == 1
+
+
+def test_ids_that_repeat_are_refused_and_a_column_that_would_do_is_named(run: Run) -> None:
+    ended = run("check", "town.gpkg", "--id", "ward")
+    assert ended.code == 2
+    assert "occur more than once" in ended.err
+    assert "Column 'ward' was read; without repeats or gaps are code: --id code." in ended.err
+
+
+def test_a_table_of_locks_is_read_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its encoding is guessed: that is told once, and the locks hold."""
+    real, read = tables.read_csv, []
+    monkeypatch.setattr(tables, "read_csv", lambda path, *more: (read.append(path.name), real(path, *more))[1])
+    text = "unit,kind,group\n001,together,福田区景田社区\n002,together,福田区景田社区\n"
+    Path("locks.csv").write_bytes(text.encode("gb18030"))
+    ended = run(*SOLVE, *BRIEF, "--locks", "locks.csv", "--out", "plan.gpkg")
+    assert ended.code == 0, ended.err
+    assert read == ["locks.csv"]
+    assert ended.out.count("encoding-guessed") == 1
+    grids = gpd.read_file("plan.gpkg", layer="units").set_index("unit")["grid"]
+    assert grids["001"] == grids["002"]
+
+
+def test_a_table_of_classes_in_gb18030_is_told_of_by_blocks_too(run: Run) -> None:
+    lines = [shapely.LineString([(0, 200), (400, 200)]), shapely.LineString([(200, 0), (200, 400)])]
+    gpd.GeoDataFrame({"等级": ["主干道", "支路"]}, geometry=lines, crs=32651).to_file("streets.gpkg")
+    gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 400, 400)], crs=32651).to_file("boundary.gpkg")
+    Path("classes.csv").write_bytes("等级,类别\n主干道,arterial\n支路,local\n".encode("gb18030"))
+    classes = ("--class-column", "等级", "--classes", "classes.csv")
+    ended = run("blocks", "--boundary", "boundary.gpkg", "--streets", "streets.gpkg", *classes, "--out", "u.gpkg")
+    assert ended.code == 0, ended.err
+    assert ended.out.count("encoding-guessed") == 1

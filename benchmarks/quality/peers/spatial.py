@@ -38,7 +38,7 @@ def gerrychain(part: Part) -> Solve:
     from gerrychain.updaters import Tally
 
     pairs, weights = part.edges()
-    raw = nx.Graph()
+    raw: nx.Graph[int] = nx.Graph()
     raw.add_nodes_from((unit, {"load": load}) for unit, load in enumerate(part.workload.tolist()))
     raw.add_edges_from(pairs.tolist())
     graph = Graph.from_networkx(raw)
@@ -47,7 +47,10 @@ def gerrychain(part: Part) -> Solve:
     epsilon = min(part.tolerance, part.under)
     split = partial(bipartition_tree, max_attempts=100, allow_pair_reselection=True)
     propose = build_recom_proposal_fn("load", part.workload.sum() / part.k, epsilon, bipartition_tree_fn=split)
-    updaters = {"load": Tally("load", alias="load"), "cut": lambda plan: sum(price[edge] for edge in plan["cut_edges"])}
+    updaters: dict[str, Callable[[Partition], Any]] = {
+        "load": Tally("load", alias="load"),
+        "cut": lambda plan: sum(price[edge] for edge in plan["cut_edges"]),
+    }
     chain: list[Any] = []
 
     def solve(seed: int, seconds: float) -> NDArray[Any]:

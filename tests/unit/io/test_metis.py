@@ -79,9 +79,12 @@ def test_packed_files_are_read_and_written(tmp_path: Path) -> None:
     graph = read_graph(path).graph
     write_graph(path, graph)
     assert read_graph(path).graph == graph
-    path.write_bytes(gzip.compress(PLAIN.encode())[:-12])
-    with pytest.raises(InputError, match=r"g\.graph\.gz cannot be read"):
-        read_graph(path)
+    packed = gzip.compress(PLAIN.encode())
+    spoiled = packed[:-12], packed[:10] + bytes([packed[10] ^ 6]) + packed[11:], PLAIN.encode()
+    for content in spoiled:  # cut short, a bit of the stream flipped, not packed at all
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"g\.graph\.gz cannot be read"):
+            read_graph(path)
 
 
 @pytest.mark.parametrize(

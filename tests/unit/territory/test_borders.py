@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import geopandas as gpd
@@ -15,6 +16,7 @@ from libpysal.graph import Graph as PysalGraph
 
 import gridopt as go
 from gridopt.errors import GeometryError, InputError
+from gridopt.territory import _faces
 from gridopt.territory.adjacency import build_graph
 
 CRS = "EPSG:3826"
@@ -298,3 +300,35 @@ def test_merged_cells_with_t_junctions_against_geos(seed):
     got = edges(build_graph(shapes))
     assert got.keys() == want.keys()
     assert all(abs(got[k] - want[k]) <= 0.5 + 1e-6 for k in want)
+
+
+def coast(n):
+    """An indented ring of n vertices around a town of 25 squares."""
+    turn = np.linspace(0, 2 * np.pi, n, endpoint=False)
+    radius = 20_000 + sum(2000 / k**0.9 * np.cos(k * turn + k) for k in (3, 7, 17, 41, 97, 211, 511))
+    land = shapely.Polygon(np.column_stack([radius * np.cos(turn), radius * np.sin(turn)]))
+    x, y = (v.ravel() for v in np.meshgrid(np.arange(5) * 2000.0 - 5000, np.arange(5) * 2000.0 - 5000))
+    return layer([land.difference(shapely.box(-5000, -5000, 5000, 5000)), *shapely.box(x, y, x + 2000, y + 2000)])
+
+
+def test_a_coastline_takes_time_in_proportion_to_its_vertices():
+    """One unit of a million vertices is a coast, not a mistake: asking it about each of its own sides took minutes."""
+
+    def seconds(n):
+        shapes = coast(n)
+        began = time.process_time()
+        graph = build_graph(shapes)
+        assert graph.n_edges == 40 + 16
+        return time.process_time() - began
+
+    seconds(100)
+    assert seconds(64_000) < 30 * max(seconds(8_000), 0.02)  # 8 in proportion, 64 if every side asks the whole outline
+
+
+def test_mouths_of_gaps_are_the_same_with_corners_made_one(monkeypatch):
+    """Long outlines are compared with their corners put exactly on each other; what is found must not differ."""
+    squares = np.array([*shapely.box([0, 10.4], 0, [10, 20], 10), coast(500).iloc[0]])
+    plain = _faces.mouths(squares, 1.0)
+    monkeypatch.setattr(_faces, "MANY_CORNERS", 0)
+    assert shapely.length(_faces.mouths(squares, 1.0)) == pytest.approx(shapely.length(plain), abs=1e-6)
+    assert shapely.length(plain) == pytest.approx([0.4, 0.4], abs=3e-3)

@@ -306,3 +306,33 @@ def test_ground_under_a_cut_spike_is_no_gap_besides():
     assert found["kind"].tolist() == ["spike"]
     apart = inspect_units(gpd.GeoDataFrame(geometry=[a, shapely.box(10.5, 0, 20, 10)], index=["a", "b"], crs=3826))
     assert "gap" in apart["kind"].tolist()
+
+
+def test_area_m2_follows_the_shapes_and_other_columns_of_areas_are_named():
+    """What gridopt wrote is measured anew; a column of the user stays; one that only looks like areas is no concern."""
+    two = shapely.MultiPolygon([shapely.box(0, 0, 10, 10), shapely.box(50, 0, 80, 10)])
+    shapes = [two, shapely.box(9, 0, 20, 10), shapely.box(0, 20, 10, 30)]
+    given = gpd.GeoDataFrame(
+        {"area_m2": [400.0, 110.0, 100.0], "hectare": [0.04, 0.011, 0.01], "persons": [40, 11, 300]},
+        geometry=shapes,
+        index=["a", "b", "c"],
+        crs="EPSG:3826",
+    )
+    repaired = repair_units(given, carry=["persons"], split_multipart=True)
+    after = repaired.units
+    assert after["area_m2"].to_numpy() == pytest.approx(after.geometry.area.to_numpy())
+    assert after.loc["a-1", "hectare"] == after.loc["a-2", "hectare"] == 0.04
+    told = {f.code: f for f in repaired.findings}
+    assert set(told["area-measured"].ids) == {"a-1", "a-2", "b"}
+    assert "'hectare'" in told["area-stale"].cure
+    assert "amount-in-each-part" not in told
+    sound = repair_units(given.loc[["c"]])
+    assert not {"area-measured", "area-stale"} & {f.code for f in sound.findings}
+
+
+def test_a_column_called_area_m2_that_is_something_else_stays():
+    """Floor space, say: it is no area of the ground."""
+    given = gpd.GeoDataFrame(
+        {"area_m2": [7.0, 1000.0]}, geometry=shapely.box([0, 9], 0, [10, 20], 10), index=["a", "b"], crs="EPSG:3826"
+    )
+    assert repair_units(given).units["area_m2"].tolist() == [7.0, 1000.0]
