@@ -25,14 +25,17 @@ MOST_FAR, MOST_REGIONS = 300, 100
 def unfitting(view: View) -> Iterator[tuple[int, Finding]]:
     """Units of which no connected set is within the limits, by looking at all connected sets that hold them."""
     lo, hi, _ = view.limits()
-    near = _neighbours(_shareable(view, MOST_CLUSTERS))
+    near = _neighbours(_shareable(view, MOST_CLUSTERS), len(view.first))
     room, apart = view.room, _apart(view)
+    looked_at = _small(view, MOST_CLUSTERS) & (lo > 0).any(axis=1)
+    fits_alone = np.all((view.load >= lo[view.region]) & (view.load <= room), axis=1)
     left = MOST_SETS_IN_ALL
-    loads, rooms = (view.load.tolist(), room.tolist()) if _small(view, MOST_CLUSTERS).any() else ([], [])
-    for r, clusters, _ in view.ordinary():
-        if len(clusters) > MOST_CLUSTERS or not (lo[r] > 0).any():
-            continue
-        fits = {int(c) for c in clusters if (view.load[c] >= lo[r]).all() and (view.load[c] <= room[c]).all()}
+    looked_at &= np.bincount(view.region[~fits_alone], minlength=len(lo)) > 0
+    for r, clusters, _ in view.ordinary(looked_at):
+        if left <= 0:
+            return
+        fits = set(clusters[fits_alone[clusters]].tolist())
+        loads, rooms = (dict(zip(clusters.tolist(), x[clusters].tolist())) for x in (view.load, room))
         for c in clusters.tolist():
             if c in fits or left <= 0:
                 continue
@@ -51,10 +54,10 @@ class _Search:
 
     def __init__(
         self,
-        load: list[list[int]],
+        load: dict[int, list[int]],
         lo: list[int],
-        room: list[list[int]],
-        near: dict[int, list[int]],
+        room: dict[int, list[int]],
+        near: tuple[list[int], list[int]],
         apart: dict[int, set[int]],
     ) -> None:
         self.load, self.lo, self.room, self.near, self.apart = load, lo, room, near, apart
@@ -76,9 +79,9 @@ class _Search:
             return
         if not self.below or load > self.below:
             self.below = load
-        barred = set(barred)
+        barred, (first, others) = set(barred), self.near
         for u in inside:
-            for v in self.near.get(u, ()):
+            for v in others[first[u] : first[u + 1]]:
                 if v in seen or v in barred:
                     continue
                 barred.add(v)
@@ -190,12 +193,11 @@ def _shareable(view: View, most: int) -> NDArray[np.int64]:
     return edges[view.shareable(edges)]
 
 
-def _neighbours(edges: NDArray[np.int64]) -> dict[int, list[int]]:
-    """Neighbours of each cluster, ascending."""
-    near: dict[int, list[int]] = {}
-    for u, v in np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0).tolist():
-        near.setdefault(u, []).append(v)
-    return near
+def _neighbours(edges: NDArray[np.int64], n: int) -> tuple[list[int], list[int]]:
+    """Neighbours of each of `n` clusters, ascending: where those of each begin, and all of them."""
+    keys = np.sort(np.concatenate([edges[:, 0] * n + edges[:, 1], edges[:, 1] * n + edges[:, 0]]))
+    keys = keys[np.diff(keys, prepend=-1) > 0]
+    return np.searchsorted(keys, n * np.arange(n + 1)).tolist(), (keys % max(1, n)).tolist()
 
 
 def _apart(view: View) -> dict[int, set[int]]:
