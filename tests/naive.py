@@ -160,3 +160,45 @@ EVERY_TERM: dict[str, Any] = {
     "imbalance_weight": 2,
     "inertia_weight": 1,
 }
+
+
+def look_around(
+    near: Sequence[Sequence[int]],
+    apart: Sequence[set[int]],
+    load: Sequence[Sequence[int]],
+    room: Sequence[Sequence[int]],
+    lo: Sequence[int],
+    root: int,
+    most: int,
+) -> tuple[int, list[int], list[int], list[int]]:
+    """Connected sets with `root`, `most` at most: how many, one within limits, the nearest loads below and above."""
+    found: list[int] = []
+    below: list[int] = []
+    above: list[int] = []
+    looked = 0
+
+    def grow(inside: list[int], got: list[int], hold: list[int], barred: set[int]) -> None:
+        nonlocal found, below, above, looked
+        looked += 1
+        if looked >= most:
+            return
+        if all(w >= low for w, low in zip(got, lo)):
+            found = inside
+            return
+        below = max(below, got)
+        barred = set(barred)
+        for v in [v for u in inside for v in near[u]]:
+            if v in inside or v in barred:
+                continue
+            barred.add(v)
+            more = [a + b for a, b in zip(got, load[v])]
+            both = [min(a, b) for a, b in zip(hold, room[v])]
+            if any(a > b for a, b in zip(more, both)):
+                above = min(above or more, more)
+            elif apart[v].isdisjoint(inside):
+                grow([*inside, v], more, both, barred)
+                if found or looked >= most:
+                    return
+
+    grow([root], list(load[root]), list(room[root]), set())
+    return looked, found, below, above

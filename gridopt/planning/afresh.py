@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -10,10 +11,13 @@ from scipy.optimize import linear_sum_assignment
 
 from gridopt.errors import InputError
 from gridopt.model import Problem
+from gridopt.rules.check import check
 from gridopt.rules.constraints import total_violation
 from gridopt.rules.limits import MILLION, limits_of
+from gridopt.rules.verify import labels_from
 from gridopt.solvers.budget import Budget
-from gridopt.solvers.solve import solve
+from gridopt.solvers.request import Request
+from gridopt.solvers.solve import solve_checked
 from gridopt.solvers.stages import Progress
 
 __all__ = ["solved_afresh", "violation_of_regions"]
@@ -48,22 +52,30 @@ def solved_afresh(
         As for `solve`.
     stop : callable
         True ends the search.
+
+    Notes
+    -----
+    What `check` says holds for both, and is found once, within the first budget.
     """
     begin = np.where(home >= 0, home, labels)
 
     def watch(told: Progress) -> bool:
         return not told.is_last and stop()
 
+    request = Request(budget.seconds, budget.steps, seed, workers, "balanced", False)
+    began = time.perf_counter()
+    findings = check(problem)
     for start in (begin, None):
         if stop():
             return
+        begun, timings = request.begun(began), {"compile": 0.0}
         try:
-            found = solve(
-                problem, seconds=budget.seconds, steps=budget.steps, seed=seed, workers=workers, start=start,
-                on_progress=watch,
-            )  # fmt: skip
+            initial = None if start is None else labels_from(problem, start)
+            found = solve_checked(problem, begun, findings, initial, watch, began, timings)
         except InputError:  # a start that names no grid of some region
             continue
+        finally:
+            began = time.perf_counter()
         if found.plan is not None:
             yield _named(problem, np.asarray(found.plan.labels), home, weight)
 

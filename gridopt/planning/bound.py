@@ -14,6 +14,7 @@ from gridopt.model import Problem
 from gridopt.model.graph import components, first_places
 from gridopt.planning.attached import corridors, least_attached, least_sum
 from gridopt.planning.force import InForce, regions_of
+from gridopt.planning.relaxed import Area, least_relaxed
 from gridopt.planning.torn import least_joined
 
 __all__ = ["least_moved"]
@@ -23,7 +24,11 @@ LARGEST_FLOW = 2**30
 
 
 def least_moved(
-    problem: Problem, force: InForce, weight: NDArray[np.int64], proved: Mapping[int, int] | None = None
+    problem: Problem,
+    force: InForce,
+    weight: NDArray[np.int64],
+    proved: Mapping[int, int] | None = None,
+    enough: int | None = None,
 ) -> int:
     """
     Weight that moves in every plan within the limits of `problem` that has as many grids.
@@ -37,6 +42,8 @@ def least_moved(
         What counts as moved.
     proved : mapping of int to int, optional
         What is known of regions by other means.
+    enough : int, optional
+        What moves in a plan: nothing dearer is tried once that is reached.
 
     Notes
     -----
@@ -44,11 +51,15 @@ def least_moved(
     straight from one to the other. See *Rebalancing* in the chapter on methods.
     """
     facts = _Facts.of(problem, force, weight)
-    total = facts.forced
+    least = {}
     for region in facts.at_work():
         known = (proved or {}).get(region, 0)
-        total += max(_plain(facts, region), _paired(facts, region), _torn(facts, region), known)
-    return total
+        least[region] = max(_plain(facts, region), _paired(facts, region), _torn(facts, region), known)
+    for region in sorted(set(least) - set(proved or {})):
+        if enough is not None and facts.forced + sum(least.values()) >= enough:
+            break
+        least[region] = max(least[region], _relaxed(facts, region))
+    return facts.forced + sum(least.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,6 +248,25 @@ def _torn(facts: _Facts, region: int) -> int:
 
         least = max(least, least_joined(facts.near, facts.pieces(facts.units(j)), weight, lacking))
     return least
+
+
+def _relaxed(facts: _Facts, region: int) -> int:
+    """By a linear program; 0 where another grid might have gone instead of one that did."""
+    problem = facts.problem
+    if facts.gone[region]:
+        return 0
+    units = np.flatnonzero(problem.nesting.region == region)
+    rows = np.flatnonzero(problem.nesting.grid_region == region)
+    unit, row = np.full(problem.n_units, -1), np.full(problem.n_grids + 1, -1, dtype=np.int32)
+    unit[units], row[rows] = np.arange(len(units)), np.arange(len(rows))
+    edges = unit[problem.graph.edges]
+    torn = rows[facts.torn[rows]].tolist()
+    area = Area(
+        edges[(edges >= 0).all(axis=1)], problem.workload[units], problem.lo[rows], problem.hi[rows],
+        row[facts.home[units]], facts.weight[units], row[problem.fixed[units]],
+        {int(row[j]): [unit[piece] for piece in facts.pieces(facts.units(j))] for j in torn},
+    )  # fmt: skip
+    return least_relaxed(area)
 
 
 def _given_by_border(facts: _Facts, grid: int) -> int:

@@ -18,7 +18,7 @@ from gridopt.model.problem import grid_ids as default_ids
 from gridopt.planning.opening import disturbance
 from gridopt.rules.tables import align
 
-__all__ = ["InForce", "next_ids", "read_force", "regions_of"]
+__all__ = ["InForce", "disturbances", "next_ids", "read_force", "regions_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ def read_force(
         if name not in names:
             raise InputError(f"dissolve names grid {name!r}, which is not in force. {nearest_names(name, names)}")
     region, load = regions_of(problem, before, len(old_ids))
-    order = _disturbances(problem, before, region, load) if rank is None else np.asarray(rank)
+    order = disturbances(problem, before, region, load) if rank is None else np.asarray(rank)
     row = np.full(len(old_ids), -1, dtype=np.int64)
     free = _keep_named(problem, region, row)
     rows_in, grids_in = _by_region(problem.nesting.grid_region, problem), _by_region(region, problem)
@@ -245,7 +245,7 @@ def _by_region(region: NDArray[Any], problem: Problem) -> list[NDArray[np.int64]
     return np.split(order, np.searchsorted(region[order], np.arange(1, problem.nesting.n_regions)))
 
 
-def _disturbances(
+def disturbances(
     problem: Problem, before: NDArray[np.int32], region: NDArray[np.int64], load: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """What dissolving each grid would move, roughly, were the limits those of its region."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gridopt.errors import Finding, InternalError, NoPlanError
+from gridopt.errors import Finding, InternalError, NoPlanError, name_ids
 from gridopt.model import Plan, Problem, Status, Trace
 from gridopt.planning.bound import least_moved
 from gridopt.planning.capped import capped_findings
@@ -24,7 +24,7 @@ from gridopt.rules.objective import cost as cost_of
 from gridopt.rules.verify import verify
 from gridopt.solvers.request import Request
 
-__all__ = ["Asked", "Found", "judge", "misshapen", "ordered"]
+__all__ = ["Asked", "Found", "judge", "misshapen", "numbers", "ordered"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +47,11 @@ class Found:
     labels : ndarray of int32, shape (n,)
     today : Problem
         Limits that were aimed at: wider than those of the problem for grids that may stay as they are.
+    widest : Problem
+        The same before grids that were changed had to keep their own limits: no plan that is asked for is outside.
     trace : tuple of Step
     proved : mapping of int to int
-        What has to move in a region, where that was proved.
+        What has to move in a region within the widest limits, where that was proved.
     stopped : bool
         By the caller.
     unmended : bool
@@ -64,6 +66,7 @@ class Found:
 
     labels: NDArray[np.int32]
     today: Problem
+    widest: Problem
     trace: Trace
     proved: Mapping[int, int]
     stopped: bool
@@ -73,14 +76,14 @@ class Found:
     uncapped: NDArray[np.int32] | None = None
 
 
-def _numbers(force: InForce, labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Grids before and after by one numbering."""
+def numbers(force: InForce, labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return grids before and after by one numbering."""
     return numbered(force.before, force.old_ids.tolist(), labels, force.grid_ids.tolist())
 
 
 def ordered(force: InForce, labels: NDArray[np.int32]) -> Ordered:
     """Moves from the plan in force to `labels`, in order."""
-    start, now = _numbers(force, labels)
+    start, now = numbers(force, labels)
     return order_moves(force.problem.graph, start, now, bundle=force.problem.together)
 
 
@@ -92,16 +95,18 @@ def judge(
     plan = Plan(problem, labels, force.grid_ids)
     broken = verify(today, Plan(today, labels, force.grid_ids))
     _refuse_unsound(broken, found)
-    start, now = _numbers(force, labels)
+    start, now = numbers(force, labels)
     moved = start != now
     amount = int(asked.count.weight[moved].sum())
     violation = total_violation(today, labels)
-    bound = least_moved(today, force, asked.count.weight, found.proved) if not violation else None
+    bound = least_moved(found.widest, force, asked.count.weight, found.proved, amount) if not violation else None
     if bound is not None and bound > amount:
         raise InternalError(f"at least {bound} should have to move, but a sound plan moves {amount}.")
-    status, reason = _status(broken, violation, bound == amount, found.stopped)
+    outside = _tolerated(force, today, plan, broken)
+    kept = "" if problem.soft else _but_for(outside)
+    status, reason = _status(broken, violation, bound == amount, found.stopped, kept)
     moves, in_steps = _moves(force, labels, start)
-    said = (*_told_of_caps(asked, force, found), *_tolerated(force, today, plan, broken), *_blocked(force, found))
+    said = (*_told_of_caps(asked, force, found), *outside, *_blocked(force, found))
     told = (*broken, *said, *found.noticed, *problem.findings)
     timings["judge"] = time.perf_counter() - began - sum(timings.values())
     result = request.result(
@@ -151,6 +156,16 @@ def _tolerated(force: InForce, today: Problem, plan: Plan, broken: list[Finding]
     return [f._replace(severity="warning", cure=f.cure if problem.soft else cure) for f in outside]
 
 
+def _but_for(outside: list[Finding]) -> str:
+    """Say which grids may be outside their limits, and are; empty where none is."""
+    ids = list(dict.fromkeys(f.ids[0] for f in outside))
+    if not ids:
+        return ""
+    one = len(ids) == 1
+    what = "it is" if one else "they are"
+    return f", but for {name_ids(ids)}, which may stay: {what} frozen, or within the tolerance that starts a change"
+
+
 def _told_of_caps(asked: Asked, force: InForce, found: Found) -> list[Finding]:
     alike = [cap.name for cap in asked.caps if np.array_equal(cap.weight, asked.count.weight)]
     proved = dict.fromkeys(alike, found.proved)
@@ -165,7 +180,7 @@ def _blocked(force: InForce, found: Found) -> tuple[Finding, ...]:
     return (Finding("moves-blocked", "warning", tuple(units[:50].tolist()), len(units), 0, cure),)
 
 
-def _status(broken: list[Finding], violation: int, proved: bool, stopped: bool) -> tuple[Status, str]:
+def _status(broken: list[Finding], violation: int, proved: bool, stopped: bool, kept: str) -> tuple[Status, str]:
     ended = " The search was stopped." if stopped else ""
     if broken:
         return Status.VIOLATED, f"The best plan found breaks {len(broken)} limits or locks; first, {broken[0]}{ended}"
@@ -175,13 +190,15 @@ def _status(broken: list[Finding], violation: int, proved: bool, stopped: bool) 
             f"Contiguous; limits are wishes, missed by {violation / 1e4:.2f} % of a target in all.{ended}",
         )
     if proved:
+        if kept:
+            return Status.OPTIMAL, f"Within limits{kept}. No plan that may leave them so moves less: proved."
         return Status.OPTIMAL, "Within limits; no plan within limits moves less: proved."
-    return Status.FEASIBLE, f"Contiguous, and every grid is within its limits.{ended}"
+    return Status.FEASIBLE, f"Contiguous, and every grid is within its limits{kept}.{ended}"
 
 
 def _moves(force: InForce, labels: NDArray[np.int32], start: NDArray[np.int32]) -> tuple[tuple[Move, ...], bool]:
     """Moves in order with reasons; whether each leaves all grids connected."""
-    order, (_, now) = ordered(force, labels), _numbers(force, labels)
+    order, (_, now) = ordered(force, labels), numbers(force, labels)
     rest = tuple((u, int(start[u]), int(now[u])) for u in order.blocked)
     ids = force.old_ids.tolist(), force.grid_ids.tolist()
     return describe_change(force.problem, (*order.steps, *rest), start, *ids), not rest

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gridopt.errors import Finding, InputError, NoPlanError
 from gridopt.model import Problem
 from gridopt.planning.capped import within_caps
+from gridopt.planning.choices import best_choice
 from gridopt.planning.count import Cap, read_caps, read_count
 from gridopt.planning.force import InForce, read_force
 from gridopt.planning.frozen import frozen_rows
@@ -22,6 +23,7 @@ from gridopt.planning.regional import Regional
 from gridopt.planning.settling import settle
 from gridopt.planning.shifting import warm
 from gridopt.rules.check import check
+from gridopt.rules.necks import load_kernels as load_certificates
 from gridopt.rules.verify import verify
 from gridopt.solvers.budget import Budget, Clock
 from gridopt.solvers.request import Request
@@ -117,6 +119,7 @@ def rebalance(
     began = time.perf_counter()
     request = Request(seconds, steps, seed, workers, "balanced", False)
     request.validate()
+    load_certificates()
     load_kernels()
     warm()
     timings = {"compile": time.perf_counter() - began}
@@ -124,12 +127,18 @@ def rebalance(
     force = read_force(problem, plan, retired, dissolve, staying=frozen)
     asked = Asked(read_count(problem, count), read_caps(problem, max_moved), _margin(margin), stepwise)
     _refuse_without_grids(force.problem)
-    rows = frozen_rows(force, frozen)
-    loose = _within_trigger(force, trigger, rows)
     clock = request.budget(spent=time.perf_counter() - began - timings["compile"]).start()
-    found = _search(request, asked, force, rows, loose, clock, 0, on_progress)
-    if stepwise:
-        found = _in_steps(request, asked, force, rows, loose, clock, found, on_progress)
+
+    def attempt(force: InForce) -> Found:
+        rows = frozen_rows(force, frozen)
+        loose = _within_trigger(force, trigger, rows)
+        found = _search(request, asked, force, rows, loose, clock, 0, on_progress)
+        return _in_steps(request, asked, force, rows, loose, clock, found, on_progress) if stepwise else found
+
+    def read(closing: Iterable[str]) -> InForce:
+        return read_force(problem, plan, retired, closing, staying=frozen)
+
+    force, found = best_choice(force, asked, clock, {*frozen, *dissolve}, read, attempt)
     timings["search"] = time.perf_counter() - began - sum(timings.values())
     return judge(request, asked, force, found, began, timings)
 
@@ -145,6 +154,7 @@ def _search(
     on_progress: OnProgress | None,
 ) -> Found:
     """Search until no grid that changes is left outside its limits for being within the trigger; then apply caps."""
+    widest, proved = _limits_for(force, loose, frozen), None
     while True:
         today = _limits_for(force, loose, frozen)
         search = Regional(today, force, asked.count.weight, frozen, asked.margin)
@@ -153,6 +163,7 @@ def _search(
         left = Budget(seconds, None if clock.budget.steps is None else max(1, clock.steps_left() or 0))
         labels, trace = search.run(left, request.seed + attempt, request.n_workers(), on_progress)
         clock.tick(search.clock.steps)
+        proved = search.proved if proved is None else proved
         late = loose & _is_touched(force, labels)
         if not late.any() or search.stopped or clock.expired():
             break
@@ -160,7 +171,7 @@ def _search(
     kept = _under_caps(search, today, force, labels, asked.caps)
     uncapped = None if kept is labels else settle(today, force.home, labels)
     return Found(
-        settle(today, force.home, kept), today, trace, search.proved, search.stopped, search.unmended,
+        settle(today, force.home, kept), today, widest, trace, proved, search.stopped, search.unmended,
         noticed=search.regions.findings, uncapped=uncapped,
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from gridopt.model.result import Step
 from gridopt.planning.afresh import solved_afresh, violation_of_regions
 from gridopt.planning.count import Cap
 from gridopt.planning.force import InForce
+from gridopt.planning.joining import joinings, torn_parts
 from gridopt.planning.local import Local, homes
 from gridopt.planning.mended import mend
 from gridopt.planning.opening import open_part
@@ -38,6 +40,11 @@ SECONDS_A_STEP = 2e-8
 """Deterministic seconds of CP-SAT for each step of a budget of steps."""
 TRIAL, TRIAL_RINGS = 0.05, 2
 """Share of what is left of a budget for trying a place for a new grid, and how far around it."""
+MOST_TORN, WAYS, JOINING = 12, 6, 0.25
+"""Parts in pieces, the heaviest, for which several ways to join them are tried; how many for each; and the share of a
+budget after which no further one is."""
+AGAIN, MOST_AGAIN, SALT = 4, 2000, 15_485_863
+"""Searches of a region of at most so many nodes, with seeds so far apart, of which the best is kept."""
 LEAST_STEPS = 100
 """Steps for each node that `rescue` has, whatever a round before it has left over; one round may take as many."""
 RINGS = (2, 4)
@@ -168,9 +175,29 @@ class Regional:
         if _broken(piece, labels).any() and not self.stopped:
             labels = self._rescue(local, labels, clock)
             labels = self._shift(local, start, labels, piece.n_parts, clock, 1 - 2.5 * AFRESH)
-        labels = self._exactly(local, labels, clock)
+        labels = self._exactly(local, self._again(local, start, labels, clock), clock)
         self.clock.tick(clock.steps)
         return labels
+
+    def _again(
+        self, local: Local, start: NDArray[np.int32], labels: NDArray[np.int32], clock: Clock
+    ) -> NDArray[np.int32]:
+        """
+        Search a small region with other seeds; of plans that move as much but for the spare weight, take the cheapest.
+
+        The smallest are solved exactly in a moment anyway.
+        """
+        piece, found = local.piece, [labels]
+        exact = piece.n_nodes * piece.n_parts <= MOST_LITERALS // 3
+        if exact or piece.n_nodes > MOST_AGAIN or np.array_equal(labels, local.home) or _broken(piece, labels).any():
+            return labels
+        for i in range(1, AGAIN):
+            if self.stopped or clock.fraction() + 1.5 * clock.fraction() / i > 1:
+                break
+            found.append(self._shift(local, start, start, piece.n_parts, clock, salt=i))
+        sound = [(*self._worth(local, own)[1:], i) for i, own in enumerate(found) if not _broken(piece, own).any()]
+        least = min(sound)[0] + self.spare
+        return found[min((cost, away, i) for away, cost, i in sound if away <= least)[2]]
 
     def _rescue(self, local: Local, labels: NDArray[np.int32], clock: Clock) -> NDArray[np.int32]:
         """Search all but the frozen parts as `solve` would; the rest of the budget is kept to move less."""
@@ -231,7 +258,32 @@ class Regional:
         start = self._mended(local)
         start = None if start is None else self._whole(local, start)
         self.unmended |= start is None
-        return home if start is None else start
+        return home if start is None else self._joined(local, start, clock)
+
+    def _joined(self, local: Local, start: NDArray[np.int32], clock: Clock) -> NDArray[np.int32]:
+        """Return a better start where parts in force lie in pieces: joined as moves least after a short search."""
+        piece, begin = local.piece, np.array(local.home)
+        torn = torn_parts(piece, begin, local.weight)
+        by_weight = sorted(torn, key=lambda part: (-int(local.weight[torn[part][1]].sum()), part))
+        steps = clock.left(TRIAL).steps
+        for part in by_weight[:MOST_TORN]:
+            near = near_parts(piece, start, np.array([part]), TRIAL_RINGS)
+            if steps is not None and steps < Shifting.steps_per_node * np.isin(start, near).sum():
+                break  # too few to tell
+            barred = np.isin(begin, local.frozen) | ((piece.fixed >= 0) & (piece.fixed != part))
+            around, chosen = np.array([part]), begin
+            least = self._try(local, start, clock, around)
+            for other in islice(joinings(piece, begin, part, torn[part], local.weight, barred), WAYS):
+                if clock.fraction() >= JOINING or self.stopped:
+                    return start
+                labels = self._mended(replace(local, home=other))
+                labels = None if labels is None else self._whole(local, labels)
+                if labels is None or np.array_equal(labels, start):
+                    continue
+                if (worth := self._try(local, labels, clock, around)) < least:
+                    least, start, chosen = worth, labels, other
+            begin = chosen
+        return start
 
     def _whole(self, local: Local, labels: NDArray[np.int32]) -> NDArray[np.int32] | None:
         """Labels that are contiguous and honour what is fixed, frozen parts as they were; None where there are none."""
@@ -255,11 +307,18 @@ class Regional:
         mended = mend(cut.piece, cut.inner(home), self.seed)
         return None if mended is None else cut.put(home, mended)
 
-    def _try(self, local: Local, labels: NDArray[np.int32], clock: Clock) -> tuple[int, int, int]:
-        """What labels are worth after a short search near what has changed."""
-        piece, home, part = local.piece, local.home, clock.left(TRIAL).start()
-        found = self._shift(local, labels, labels, TRIAL_RINGS, part, quiet=True)
+    def _try(
+        self, local: Local, labels: NDArray[np.int32], clock: Clock, around: NDArray[np.int64] | None = None
+    ) -> Worth:
+        """What labels are worth after a short search near what has changed, or near some parts."""
+        part = clock.left(TRIAL).start()
+        found = self._shift(local, labels, labels, TRIAL_RINGS, part, quiet=True, around=around)
         clock.tick(part.steps)
+        return self._worth(local, found)
+
+    def _worth(self, local: Local, found: NDArray[np.int32]) -> Worth:
+        """Violation in millionths, weight away from home, length of borders."""
+        piece, home = local.piece, local.home
         away = (home >= 0) & (found != home)
         excess = np.zeros_like(piece.lo)
         np.add.at(excess, found, piece.workload)
@@ -309,9 +368,11 @@ class Regional:
         clock: Clock,
         until: float = 1.0,
         quiet: bool = False,
+        around: NDArray[np.int64] | None = None,
+        salt: int = 0,
     ) -> NDArray[np.int32]:
         """
-        Search the parts within `rings` borders of those that have to change.
+        Search the parts within `rings` borders of those that have to change, or of `around`.
 
         Where limits stay broken, the search ends when the share `until` of the budget is spent.
         """
@@ -321,17 +382,20 @@ class Regional:
         bad[labels[changed]] = True
         bad[home[changed & (home >= 0)]] = True
         bad[start[changed]] = True
-        parts = np.setdiff1d(near_parts(piece, labels, np.flatnonzero(bad), rings), local.frozen)
+        begin = np.flatnonzero(bad) if around is None else around
+        parts = np.setdiff1d(near_parts(piece, labels, begin, rings), local.frozen)
         if len(parts) < 2:
             return labels
         cut, shifting = local.cut(labels, parts), Shifting(spare=0 if quiet else self.spare)
+        if around is not None:
+            shifting = replace(shifting, patience=1, most_patience=2)
 
         def watch(worth: Worth) -> bool:
             return (not quiet and self._watch(worth)) or (worth[0] > 0 and clock.fraction() >= until)
 
         found = shifting(
-            cut.piece, cut.inner(start), cut.inner(home), local.weight[cut.nodes], clock, self.seed, watch,
-            labels=cut.inner(labels), pool=self.pool,
+            cut.piece, cut.inner(start), cut.inner(home), local.weight[cut.nodes], clock, self.seed + salt * SALT,
+            watch, labels=cut.inner(labels), pool=self.pool,
         )  # fmt: skip
         return cut.put(labels, found)
 

@@ -346,9 +346,12 @@ def _in_several_sets(view: View, hanging: Hanging) -> NDArray[np.bool_]:
 
 
 def load_kernels() -> float:
-    """Load the kernel, or compile it where this machine has not cached it; return the seconds that took."""
+    """Load the kernels of `check`, or compile them where this machine has not cached them; return the seconds."""
     began = time.perf_counter()
     from gridopt._kernels.necks import low_points
+    from gridopt.rules import reach
+
+    reach.load_kernel()
 
     enter, last, low, at = (np.full(1, -1, np.int64) for _ in range(4))
     parent, order = np.zeros(1, np.int32), np.zeros(1, np.int32)

@@ -12,7 +12,7 @@ from scipy.sparse import csgraph
 from gridopt.errors import Finding
 from gridopt.rules.view import NO_LIMIT, View
 
-__all__ = ["separate", "unfitting"]
+__all__ = ["load_kernel", "separate", "unfitting"]
 
 MOST_SETS, MOST_SETS_IN_ALL = 400, 40_000
 """Connected sets looked at for one unit before it is left open, and for all."""
@@ -25,26 +25,21 @@ MOST_FAR, MOST_REGIONS = 300, 100
 def unfitting(view: View) -> Iterator[tuple[int, Finding]]:
     """Units of which no connected set is within the limits, by looking at all connected sets that hold them."""
     lo, hi, _ = view.limits()
-    near = _neighbours(_shareable(view, MOST_CLUSTERS), len(view.first))
-    room, apart = view.room, _apart(view)
-    looked_at = _small(view, MOST_CLUSTERS) & (lo > 0).any(axis=1)
-    fits_alone = np.all((view.load >= lo[view.region]) & (view.load <= room), axis=1)
-    left = MOST_SETS_IN_ALL
-    looked_at &= np.bincount(view.region[~fits_alone], minlength=len(lo)) > 0
-    for r, clusters, _ in view.ordinary(looked_at):
+    fits = np.all((view.load >= lo[view.region]) & (view.load <= view.room), axis=1)
+    doubtful = np.bincount(view.region[~fits], minlength=len(lo)) > 0
+    left, search = MOST_SETS_IN_ALL, None
+    for r, clusters, _ in view.ordinary(_small(view, MOST_CLUSTERS) & (lo > 0).any(axis=1) & doubtful):
         if left <= 0:
             return
-        fits = set(clusters[fits_alone[clusters]].tolist())
-        loads, rooms = (dict(zip(clusters.tolist(), x[clusters].tolist())) for x in (view.load, room))
-        for c in clusters.tolist():
-            if c in fits or left <= 0:
+        for c in clusters[~fits[clusters]].tolist():
+            if fits[c] or left <= 0:
                 continue
-            search = _Search(loads, lo[r].tolist(), rooms, near, apart)
-            search.look(c)
-            left -= search.looked
-            if search.found:
-                fits.update(search.found)
-            elif search.looked < MOST_SETS:
+            search = search or _Search(view)
+            looked, found = search.look(c, lo[r])
+            left -= looked
+            if len(found):
+                fits[found] = True
+            elif looked < MOST_SETS:
                 yield r, _about_unit(view, c, search, lo[r], hi[r])
                 break
 
@@ -52,54 +47,41 @@ def unfitting(view: View) -> Iterator[tuple[int, Finding]]:
 class _Search:
     """Connected sets that hold one cluster, one after the other, until one is within limits."""
 
-    def __init__(
-        self,
-        load: dict[int, list[int]],
-        lo: list[int],
-        room: dict[int, list[int]],
-        near: tuple[list[int], list[int]],
-        apart: dict[int, set[int]],
-    ) -> None:
-        self.load, self.lo, self.room, self.near, self.apart = load, lo, room, near, apart
-        self.found: list[int] = []
-        self.looked = 0
-        self.below: list[int] = []
-        self.above: list[int] = []
+    def __init__(self, view: View) -> None:
+        n, width = view.load.shape
+        edges = _shareable(view, MOST_CLUSTERS)
+        self.graph = (*_rows(n, edges), *_rows(n, view.cluster[view.problem.apart].astype(np.int64)))
+        self.load, self.room = np.ascontiguousarray(view.load), np.ascontiguousarray(view.room)
+        self.inside = np.empty(MOST_SETS, dtype=np.int64)
+        self.loads, self.rooms = np.empty((2, MOST_SETS, width), dtype=np.int64)
+        self.at, self.mark = np.empty((MOST_SETS, 3), dtype=np.int64), np.zeros(n, dtype=np.int8)
+        self.barred, self.near = np.empty(n, dtype=np.int64), np.empty((2, width), dtype=np.int64)
 
-    def look(self, root: int) -> None:
-        """Search from `root`."""
-        self._grow([root], self.load[root], self.room[root], set(), {root})
+    def look(self, root: int, lo: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+        """Search from `root`; return the number of sets looked at, and the clusters of one within limits."""
+        from gridopt._kernels.reach import look_around
 
-    def _grow(self, inside: list[int], load: list[int], room: list[int], barred: set[int], seen: set[int]) -> None:
-        self.looked += 1
-        if self.looked >= MOST_SETS:
-            return
-        if all(w >= low for w, low in zip(load, self.lo)):
-            self.found = list(inside)
-            return
-        if not self.below or load > self.below:
-            self.below = load
-        barred, (first, others) = set(barred), self.near
-        for u in inside:
-            for v in others[first[u] : first[u + 1]]:
-                if v in seen or v in barred:
-                    continue
-                barred.add(v)
-                more = [a + b for a, b in zip(load, self.load[v])]
-                most = [min(a, b) for a, b in zip(room, self.room[v])]
-                if any(a > b for a, b in zip(more, most)):
-                    if not self.above or more < self.above:
-                        self.above = more
-                    continue
-                if self.apart.get(v) and not self.apart[v].isdisjoint(seen):
-                    continue
-                self._grow([*inside, v], more, most, barred, {*seen, v})
-                if self.found or self.looked >= MOST_SETS:
-                    return
+        looked, size = look_around(
+            *self.graph, self.load, self.room, lo, root, self.inside, self.loads, self.rooms, self.at, self.mark,
+            self.barred, self.near,
+        )  # fmt: skip
+        return looked, self.inside[:size]
+
+
+def load_kernel() -> None:
+    """Load the kernel, or compile it where this machine has not cached it."""
+    from gridopt._kernels.reach import look_around
+
+    none, one = np.empty(0, dtype=np.int32), np.ones((1, 1), dtype=np.int64)
+    row = np.zeros(2, dtype=np.int64)
+    look_around(
+        row, none, row, none, one, one, one[0], 0, row[:1], one.copy(), one.copy(), np.zeros((1, 3), dtype=np.int64),
+        np.zeros(1, dtype=np.int8), row[:1].copy(), np.zeros((2, 1), dtype=np.int64),
+    )  # fmt: skip
 
 
 def _about_unit(view: View, c: int, search: _Search, lo: NDArray[np.int64], hi: NDArray[np.int64]) -> Finding:
-    near = [str(view.user(x[0], 0)) for x in (search.below, search.above) if x]
+    near = [str(view.user(x, 0)) for x in search.near[:, 0].tolist() if x >= 0]
     reached = f" (the nearest loads are {' and '.join(near)})" if len(lo) == 1 and near else ""
     units = view.members([c])
     what = "it" if len(units) == 1 else "them, which must share a grid,"
@@ -132,12 +114,16 @@ def separate(view: View) -> Iterator[tuple[int, Finding]]:
         clash = _too_far(inner, view.load[clusters], room[clusters]) | _locked(view, clusters, place, r)
         np.fill_diagonal(clash, False)
         best: list[int] = []
+        both = clash.astype(np.int32)
         for start in np.argsort(-clash.sum(axis=1), kind="stable").tolist():
             chosen, rest = [start], clash[start].copy()
+            common = both[rest].sum(axis=0)  # with how many of the rest each clashes
             while rest.any():
-                nearest = int(np.where(rest, (clash & rest).sum(axis=1), -1).argmax())
+                nearest = int(np.where(rest, common, -1).argmax())
                 chosen.append(nearest)
-                rest &= clash[nearest]
+                left = rest & clash[nearest]
+                common -= both[rest & ~left].sum(axis=0)
+                rest = left
             best = max(best, chosen, key=len)
             if len(best) > len(rows):
                 break
@@ -193,16 +179,8 @@ def _shareable(view: View, most: int) -> NDArray[np.int64]:
     return edges[view.shareable(edges)]
 
 
-def _neighbours(edges: NDArray[np.int64], n: int) -> tuple[list[int], list[int]]:
-    """Neighbours of each of `n` clusters, ascending: where those of each begin, and all of them."""
-    keys = np.sort(np.concatenate([edges[:, 0] * n + edges[:, 1], edges[:, 1] * n + edges[:, 0]]))
+def _rows(n: int, pairs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Pairs both ways as CSR rows, each pair once, ascending."""
+    keys = np.sort(np.concatenate([pairs[:, 0] * n + pairs[:, 1], pairs[:, 1] * n + pairs[:, 0]]))
     keys = keys[np.diff(keys, prepend=-1) > 0]
-    return np.searchsorted(keys, n * np.arange(n + 1)).tolist(), (keys % max(1, n)).tolist()
-
-
-def _apart(view: View) -> dict[int, set[int]]:
-    near: dict[int, set[int]] = {}
-    for u, v in view.cluster[view.problem.apart].tolist():
-        near.setdefault(u, set()).add(v)
-        near.setdefault(v, set()).add(u)
-    return near
+    return np.searchsorted(keys, n * np.arange(n + 1)), (keys % max(1, n)).astype(np.int32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from gridopt.solvers.request import DEFAULT_SECONDS, EFFORTS, Request
 from gridopt.solvers.stages import OnProgress
 from gridopt.solvers.tiny import MOST_NODES
 
-__all__ = ["DEFAULT_SECONDS", "EFFORTS", "order_by_id", "solve"]
+__all__ = ["DEFAULT_SECONDS", "EFFORTS", "order_by_id", "solve", "solve_checked"]
 
 ABOUT_LIMITS = frozenset(
     {
@@ -122,7 +123,36 @@ def solve(
     request = request.begun(began)
     initial = None if start is None else labels_from(problem, start)
     timings = {"compile": load_kernels()}
-    findings = check(problem)
+    return solve_checked(problem, request, check(problem), initial, on_progress, began, timings)
+
+
+def solve_checked(
+    problem: Problem,
+    request: Request,
+    findings: Sequence[Finding],
+    initial: NDArray[np.int32] | None,
+    on_progress: OnProgress | None,
+    began: float,
+    timings: dict[str, float],
+) -> Result:
+    """
+    Solve a problem of which `check` has said what there is to say.
+
+    Parameters
+    ----------
+    problem : Problem
+    request : Request
+        Valid, and begun.
+    findings : sequence of Finding
+        What `check` says.
+    initial : ndarray of int32, shape (n,), optional
+        Labels to start from.
+    on_progress : callable, optional
+    began : float
+        When the call began, by `time.perf_counter`.
+    timings : dict
+        Seconds spent so far; "compile" among them. Added to.
+    """
     errors = tuple(f for f in findings if f.severity == "error")
     exceptions = tuple(f for f in findings if f.severity != "error")
     if errors and not _worth_a_search(problem, errors):
@@ -130,7 +160,7 @@ def solve(
         return request.result(problem, Status.INFEASIBLE, reason, began, timings, exceptions=told)
     from gridopt.solvers.warm import compile
 
-    timings["compile"] += compile() + (_load_prover() if prove else 0.0)
+    timings["compile"] += compile() + (_load_prover() if request.prove else 0.0)
     request = request.begun(began + timings["compile"])
     order = order_by_id(problem)
     arranged = problem if order is None else problem.reordered(order)
@@ -144,8 +174,11 @@ def solve(
     large = np.flatnonzero(regions.node_counts() > MOST_NODES)  # others are likely to be proved by the search
     bounds = cost_bounds(regions, request.packing(problem.n_units), large) if len(large) else None
     timings["prepare"] = time.perf_counter() - began - timings["compile"]
-    budget = request.budget(spent=timings["prepare"] + JUDGING * decomposing + JUDGING_A_REGION * len(regions.searched))
-    campaign = Campaign(regions, budget, seed, request.n_workers(), EFFORTS[effort], prove, on_progress)
+    judging = JUDGING * decomposing + JUDGING_A_REGION * len(regions.searched)
+    budget = request.budget(spent=timings["prepare"] + judging)
+    campaign = Campaign(
+        regions, budget, request.seed, request.n_workers(), EFFORTS[request.effort], request.prove, on_progress
+    )
     if initial is not None:
         initial = _rows_of_start(arranged, initial if order is None else initial[order])
     outcomes = campaign.run(initial)

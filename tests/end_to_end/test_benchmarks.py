@@ -22,7 +22,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 import gridopt as go  # noqa: E402
-from benchmarks import growth  # noqa: E402
+from benchmarks import changes, growth  # noqa: E402
 from benchmarks.quality import best, pictures, record, runs, suite  # noqa: E402
 from benchmarks.quality.case import Case  # noqa: E402
 from benchmarks.quality.measure import measure  # noqa: E402
@@ -96,6 +96,16 @@ def test_an_exponent_of_one_is_n_log_n() -> None:
     n = np.array([10, 100, 1000])
     assert growth.exponent(n.tolist(), (3e-6 * n * np.log(n)).tolist()) == pytest.approx(1.0)
     assert growth.exponent(n.tolist(), (3e-6 * (n * np.log(n)) ** 2).tolist()) == pytest.approx(2.0)
+
+
+def test_promises_of_rebalance_hold_in_random_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against solve and against every plan; a plan that begins elsewhere is told from the one asked for."""
+    assert "10 ran, 0 failed" in run_module("benchmarks.changes", "--count", "10")
+    other = changes.rebalance
+    monkeypatch.setattr(changes, "rebalance", lambda problem, plan, **o: other(problem, plan.iloc[::-1].values, **o))
+    case = changes.drawn(6)
+    assert case is not None
+    assert list(changes.failures(case))
 
 
 def test_startup_runs_in_its_tiny_mode() -> None:

@@ -41,13 +41,14 @@ def change(
     workload: str,
     tolerance: str,
     parent: str | None = None,
+    steps: int = SEARCH["steps"],
 ) -> Changed:
     """Rebalance over the new units, and check what holds for every change of units."""
     walk = go.crosswalk(old, new)
     k, nested = len(plan.grid_ids), None if parent is None else new[parent]
     problem = go.build_problem(go.build_graph(new), new[workload], n_grids=k, tolerance=tolerance, parent=nested)
     before, said = grids_before(plan, walk, problem.graph.ids)
-    done = go.rebalance(problem, before, **SEARCH)
+    done = go.rebalance(problem, before, **SEARCH | {"steps": steps})
     assert go.verify(problem, done.plan) == []
     found = go.compare(plan, done.plan, before=before, match="ids")
     counts = walk.counts()
@@ -171,12 +172,12 @@ def test_cambridge_without_its_arterials_and_with_them_again(cambridge, parcels)
 
     full, less = blocks(streets), blocks(streets[streets["MajorRoad"] != 1])
     plan = in_force(full, "parcels", 10, "0.15")
-    away = change(plan, full, less, "parcels", "0.15")
+    away = change(plan, full, less, "parcels", "0.15", steps=2_000_000)
     kinds = away.walk.new["kind"].value_counts(normalize=True)
     assert kinds["merged"] > 0.02
     assert kinds["same"] + kinds["merged"] > 0.98, "blocks merge, but for a few beside what else goes with an arterial"
     assert away.comparison.figures["workload"]["parcels"] < 0.12
-    assert away.done.moved_amount < 2.6 * away.done.bound, "a grid fell into six pieces: the bound counts joining them"
+    assert away.done.moved_amount < 1.5 * away.done.bound, "a grid fell into pieces: the bound counts joining them"
     back = change(away.done.plan, less, full, "parcels", "0.15")
     kinds = back.walk.new["kind"].value_counts(normalize=True)
     assert kinds["same"] + kinds["split"] > 0.98

@@ -205,9 +205,11 @@ def test_only_grids_outside_the_trigger_start_a_change(lattice4x4: Graph, quarte
         calm = rebalance(today, quarters, trigger=0.3)
         assert (calm.moved_units, calm.bound) == (0, 0)
         assert calm.status == go.Status.OPTIMAL
+        assert f"Within limits, but for '{name}', which may stay" in calm.result.reason
         assert [(f.code, f.severity, f.ids) for f in calm.findings] == [("over-limit", "warning", (name,))]
     stirred = rebalance(today, quarters, trigger=0.25)
     assert stirred.moved_units == 1
+    assert stirred.result.reason == "Within limits; no plan within limits moves less: proved."
     assert go.verify(today, stirred.plan) == []
 
 
