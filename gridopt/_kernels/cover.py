@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from gridopt._kernels.bits import NONE, ONE, lowest
 from gridopt._kernels.jit import helper, kernel
 
-__all__ = ["INFEASIBLE", "NEAR", "NO_COST", "OPEN", "OPTIMAL", "Atlas", "Room", "solve_tiny"]
+__all__ = ["INFEASIBLE", "NEAR", "NO_COST", "OPEN", "OPTIMAL", "Atlas", "Found", "Room", "solve_tiny"]
 
 OPEN, OPTIMAL, INFEASIBLE, NEAR = 0, 1, 2, 3
 NO_COST = 2**62
 MILLION = 1_000_000
-ATTEMPTS = 3
-WIDER, FIRST_LOOK, SCAN = 1.5, 16, 8
+WIDER, WIDEST, SCAN = 1.5, 2.0, 8
 BIG = 1e300
 
 
@@ -52,6 +51,30 @@ class Atlas(NamedTuple):
     named: NDArray[np.int64]
     extra: NDArray[np.int64]
     first_extra: NDArray[np.int64]
+
+
+class Found(NamedTuple):
+    """
+    What is known of the regions of an atlas, which kernels write and go on from.
+
+    Of each node: `labels` int32, part in its region, -1 where there is no plan, and `prices` float64, which hold for
+    all sets once a region is ``NEAR``; `pledge` float64 (r,) is their sum. Of each region int64 (r,): `status`; `cost`
+    of the plan, `NO_COST` where none within limits is known; `bound`, which no plan within limits is cheaper than;
+    `steps` made; `miss` and `paid`, violation and cost of `labels` where they are outside limits or do not keep pairs
+    apart (`miss` is 0 where they are sound, `NO_COST` where there are none); `widened`, how often the border was
+    widened up to which sets are listed, -1 before the first listing.
+    """
+
+    labels: NDArray[np.int32]
+    prices: NDArray[np.float64]
+    pledge: NDArray[np.float64]
+    status: NDArray[np.int64]
+    cost: NDArray[np.int64]
+    bound: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    miss: NDArray[np.int64]
+    paid: NDArray[np.int64]
+    widened: NDArray[np.int64]
 
 
 class Room(NamedTuple):
@@ -343,12 +366,10 @@ def knapsack(price, work, space, n, curve):
 
 
 @helper
-def scale(price, curve, n, share):
-    """Multiply prices and their curve in place; a share of 0 clears them, whatever was there."""
-    for u in range(n):
-        price[u, 0] = price[u, 0] * share if share > 0.0 else 0.0
-    for i in range(curve.shape[0]):
-        curve[i] = curve[i] * share if share > 0.0 else 0.0
+def clear(price, curve, n):
+    """Set the prices of nodes and their curve to zero."""
+    price[:n, 0] = 0.0
+    curve[:] = 0.0
 
 
 @helper
@@ -370,14 +391,29 @@ def write_plan(nodes, cost, best, labels, k):
             members &= members - ONE
 
 
+@helper
+def take_plan(found, r, cost):
+    """Note that the labels of region `r` are a plan within limits of this cost."""
+    found.cost[r], found.miss[r] = cost, 0
+    found.bound[r] = cost if found.status[r] == OPTIMAL else min(found.bound[r], cost)
+
+
+@helper
+def keep_prices(found, r, a, b, price, share, least):
+    """Note prices of the nodes ``[a, b)`` of region `r` that hold for all sets, and what follows."""
+    found.prices[a:b] = price[: b - a, 0] * share
+    found.pledge[r], found.status[r] = least * share, NEAR
+    found.bound[r] = max(found.bound[r], np.int64(np.ceil(least * share / 2.0 - 0.01)))
+
+
 @kernel
-def solve_tiny(atlas, regions, room, uneven, first_reach, rounds, prove, most, labels, status, cost, bound, steps):
+def solve_tiny(atlas, regions, room, uneven, first_reach, rounds, prove, most, found):
     """
     Find the cheapest plan within limits of each region, with proof, or prove that there is none; give up after `most`.
 
     Sets are listed up to some length of border first, and covered. From these follow prices of the nodes that hold for
-    all sets; with them and a plan, all sets are listed that a cheaper plan could contain, and the region is covered
-    again. A first look that takes long tells that parts are too large for this, and ends it.
+    all sets: the region is ``NEAR``. With them and a plan, all sets are listed that a cheaper plan could contain, and
+    the region is covered again. What was done for a region in one call need not be done again in the next.
 
     Parameters
     ----------
@@ -392,16 +428,13 @@ def solve_tiny(atlas, regions, room, uneven, first_reach, rounds, prove, most, l
     rounds : int
         Of `raise_prices`.
     prove : bool
-        Whether to go on when the cheapest plan of the sets listed first is known.
+        Whether to go on when a region is ``NEAR``.
     most : int64 (r,)
-        Steps after which a region is left as it is: sets grown, and an eighth of the sets looked at while covering.
-    labels : int32 (n,)
-        By node: part in its region. Written where a plan is found that costs less than `cost`.
-    status, cost, bound, steps : int64 (r,)
-        Written for `regions`. ``OPEN``, ``NEAR`` (the cheapest plan of the sets listed first is
-        known), ``OPTIMAL`` or ``INFEASIBLE``; cost of the plan, to begin with of `labels`
-        (2**62: they are no plan within limits); no plan within limits costs less than `bound`, to begin with one that
-        is known.
+        Steps of this call after which a region is left as it is: sets grown, and an eighth of those looked at while
+        covering.
+    found : Found
+        Written for `regions`: status ``OPEN``, ``NEAR`` (the cheapest plan of the sets listed first is known, or a
+        cheaper one), ``OPTIMAL`` or ``INFEASIBLE``; labels where a plan is found that costs less than `cost`.
     """
     nodes, listed, slack, first, price, curve, load, words, cuts, sums, best = room
     for at in range(regions.shape[0]):
@@ -411,52 +444,55 @@ def solve_tiny(atlas, regions, room, uneven, first_reach, rounds, prove, most, l
         n, k = b - a, q - p
         near, border, work, widest = atlas.near[a:b], atlas.border[a:b], atlas.work[a:b], atlas.widest[r]
         row = atlas.first_extra[r] if atlas.extra.shape[0] > 0 else 0
-        total = 0
-        for u in range(n):
-            total += border[u]
-        status[r], steps[r] = OPEN, 0
-        known = 2 * cost[r] if cost[r] < NO_COST else NO_COST
-        spare, sure = first_reach * total * np.sqrt(k / n) / k + 1.0, False
-        scale(price, curve, n, 0.0)
-        for attempt in range(ATTEMPTS):
-            whole = not sure and (spare >= total or attempt == ATTEMPTS - 1)
-            left = most[r] // FIRST_LOOK if attempt == 0 else most[r] - steps[r]
+        total, left = border.sum(), most[r]
+        known = 2 * found.cost[r] if found.cost[r] < NO_COST else NO_COST
+        typical, space, wide = total * np.sqrt(k / n) / k, float(widest[1, 0]), 1.0
+        clear(price, curve, n)
+        going = left > 0
+        while going:
+            sure = found.status[r] == NEAR
+            if sure:
+                price[:n, 0] = found.prices[a:b]
+                knapsack(price, work, space, n, curve)
+                spare = known - 1.0 - found.pledge[r]
+            else:
+                wide = WIDER ** max(0, found.widened[r])
+                spare = first_reach * typical * wide + 1.0
+            whole = not sure and (spare >= total or wide > WIDEST)
             count, done = list_sets(
                 near, border, work, atlas.indptr[a : b + 1], atlas.indices, atlas.weights, atlas.limits[p:q],
                 atlas.bound[p:q], widest, atlas.anchored[r], atlas.named[r], atlas.extra, row, uneven, nodes, listed,
                 first, price, curve, load, words, cuts, sums, BIG if whole else spare, left,
             )  # fmt: skip
-            steps[r] += done
+            left -= done
             if count < 0:
                 break
+            found.widened[r] = max(0, found.widened[r])
             if not sure:
                 price_by_load(price, work, widest)
             least = raise_prices(nodes, listed, slack, price, n, count, rounds)
             if least < BIG:
-                found, done, all_seen = cover(
+                cheapest, done, all_seen = cover(
                     near, work, widest, load, nodes, listed, slack, price, first, words, cuts, best, k, least, known,
-                    SCAN * (most[r] - steps[r]),
+                    SCAN * left,
                 )  # fmt: skip
-                steps[r] += done // SCAN
-                if found < known:
-                    known = found
-                    write_plan(nodes, listed, best, labels[a:b], k)
+                left -= done // SCAN
+                if cheapest < known:
+                    known = cheapest
+                    write_plan(nodes, listed, best, found.labels[a:b], k)
                 if not all_seen:
                     break
             if sure or whole:
-                status[r] = OPTIMAL if known < NO_COST else INFEASIBLE
+                found.status[r] = OPTIMAL if known < NO_COST else INFEASIBLE
                 break
             if known == NO_COST or least == BIG:
-                spare *= WIDER
+                found.widened[r] += 1
+                clear(price, curve, n)
                 continue
-            knapsack(price, work, float(widest[1, 0]), n, curve)
+            knapsack(price, work, space, n, curve)
             share = min(1.0, spare / max(1.0, curve[-1]))  # then no set that was not listed is worth more than it costs
-            scale(price, curve, n, share)
-            bound[r] = max(bound[r], np.int64(np.ceil(least * share / 2.0 - 0.01)))
-            status[r] = NEAR
-            if not prove:
-                break
-            spare, sure = known - 1.0 - least * share, True
+            keep_prices(found, r, a, b, price, share, least)
+            going = prove
+        found.steps[r] += most[r] - left
         if known < NO_COST:
-            cost[r] = known // 2
-            bound[r] = cost[r] if status[r] == OPTIMAL else min(bound[r], cost[r])
+            take_plan(found, r, known // 2)

@@ -14,7 +14,7 @@ from gridopt.model import Plan, Problem
 from gridopt.rules.certificates import find, nearest_sums
 from gridopt.rules.view import View
 
-__all__ = ["imbalance", "least_imbalance"]
+__all__ = ["imbalance", "least_by_region", "least_imbalance"]
 
 MOST_SUMS, MOST_REGIONS = 50_000_000, 200
 """Bits of a table of sums, and regions, up to which sums of workloads are listed."""
@@ -75,47 +75,60 @@ def least_imbalance(problem: Problem, thorough: bool = True, seconds: float | No
     >>> round(least_imbalance(go.build_problem(path, workload=[4, 4, 4], n_grids=2)), 6)
     0.333333
     """
-    view = View.of(problem)
-    least = Fraction(0)
+    by_region = least_by_region(View.of(problem))
+    least = max(by_region.values(), default=0.0)
+    if thorough and problem.n_units <= MOST_UNITS and len(by_region) <= MOST_REGIONS:
+        least = max(least, float(_of_certificates(problem, Fraction(least), seconds)) - ROUNDING)
+    return least
+
+
+def least_by_region(view: View, sums: bool | None = None) -> dict[int, float]:
+    """
+    Bound by loads alone, for each region whose grids have limits: rounded down, and at least 0.
+
+    `sums`: whether to list sums of workloads; None: where there are few regions.
+    """
+    found = {}
     regions = list(view.ordinary())
-    for _, clusters, rows in regions:
-        for a in range(problem.n_attributes):
-            targets = problem.target[rows, a]
-            if targets.min() > 0:
-                least = max(least, _of_loads(view.load[clusters, a], targets, len(regions) <= MOST_REGIONS))
-    if thorough and problem.n_units <= MOST_UNITS and len(regions) <= MOST_REGIONS:
-        least = max(least, _of_certificates(problem, least, seconds))
-    return max(0.0, float(least) - ROUNDING)
+    sums = len(regions) <= MOST_REGIONS if sums is None else sums
+    targets_of = view.problem.target.tolist()
+    for r, clusters, rows in regions:
+        found[r] = 0.0
+        for a, work in enumerate(view.load[clusters].T.tolist()):
+            targets = [targets_of[row][a] for row in rows.tolist()]
+            if min(targets) > 0:
+                least = _of_loads(work, targets, sums)
+                found[r] = max(found[r], least - ROUNDING * (1 + least))
+    return found
 
 
-def _of_loads(work: NDArray[np.int64], targets: NDArray[np.float64], sums: bool) -> Fraction:
-    """Bound by the workloads of one region alone."""
-    total, k = int(work.sum()), len(targets)
-    largest, alike = Fraction(float(targets.max())), bool((targets == targets[0]).all())
-    in_all = largest * k if alike else sum((Fraction(t) for t in targets.tolist()), Fraction(0))
-    heavy = np.sort(work)[::-1]
-    most = max(int(heavy[j * k - j : j * k + 1].sum()) for j in range(4) if j * k < len(heavy))
-    found = [abs(total / in_all - 1)]
-    if alike:
-        below, above = _around(work, Fraction(total, k), sums)
-        found.append(1 - below / largest)
-        most = max(most, above)
-    elif k <= MOST_REGIONS:
-        for target in np.unique(targets).tolist():
-            below, above = _around(work, Fraction(target), sums)
-            found.append(min(1 - below / Fraction(target), above / Fraction(target) - 1))
-    return max(*found, most / largest - 1)
+def _of_loads(work: list[int], targets: list[float], sums: bool) -> float:
+    """Bound by the workloads of one region alone, up to rounding."""
+    total, k, largest = sum(work), len(targets), max(targets)
+    heavy = sorted(work, reverse=True)
+    most = max(sum(heavy[j * k - j : j * k + 1]) for j in range(4) if j * k < len(heavy))
+    if min(targets) == largest:
+        below, above = _around(work, total, -(-total // k), total % k == 0, sums)
+        return max(abs(total / (largest * k) - 1), 1 - below / largest, max(most, above) / largest - 1)
+    found = [float(abs(total / sum((Fraction(t) for t in targets), Fraction(0)) - 1)), most / largest - 1]
+    for target in sorted(set(targets)) if k <= MOST_REGIONS else ():
+        below, above = _around(work, total, ceil(target), target == int(target), sums)
+        found.append(float(min(1 - below / Fraction(target), above / Fraction(target) - 1)))
+    return max(found)
 
 
-def _around(work: NDArray[np.int64], mean: Fraction, sums: bool) -> tuple[int, int]:
-    """Greatest sum of workloads up to `mean`, least one from it on; where sums are not listed, multiples of the gcd."""
-    total, low = int(work.sum()), ceil(mean)
+def _around(work: list[int], total: int, low: int, whole: bool, sums: bool) -> tuple[int, int]:
+    """
+    Greatest sum of workloads up to a load, least sum from it on; where sums are not listed, multiples of the gcd.
+
+    The load is rounded up to `low`; `whole` says whether it was that.
+    """
     if low > total:
         return total, total
-    below, above = nearest_sums(work[work > 0], low, low, MOST_SUMS if sums else 0)
+    below, above = nearest_sums([w for w in work if w > 0], low, low, MOST_SUMS if sums else 0)
     if above is None:
         above = total
-    return (above, above) if above == mean else (below, above)
+    return (above, above) if whole and above == low else (below, above)
 
 
 def _of_certificates(problem: Problem, least: Fraction, seconds: float | None) -> Fraction:

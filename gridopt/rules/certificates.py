@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,12 +191,13 @@ def _cut_off(view: View) -> Iterator[Finding]:
 
 def _sums_of_limits(view: View) -> Iterator[tuple[int, Finding]]:
     """Lower limits of all grids of a region need more, or upper limits hold less, than its load."""
-    problem = view.problem
-    for r, clusters, rows in view.ordinary():
-        load = view.load[clusters].sum(axis=0)
+    problem, load = view.problem, view.by_region(view.load)
+    need_of, room_of = (view.by_region(limit, problem.nesting.grid_region) for limit in (problem.lo, problem.hi))
+    outside = (load < need_of) | (load > room_of)
+    for r, _, rows in view.ordinary(np.any(outside, axis=1)):
         for a in range(problem.n_attributes):
-            need, room, k = int(problem.lo[rows, a].sum()), int(problem.hi[rows, a].sum()), len(rows)
-            have, name = int(load[a]), problem.attributes[a]
+            need, room, k = int(need_of[r, a]), int(room_of[r, a]), len(rows)
+            have, name = int(load[r, a]), problem.attributes[a]
             value = view.user(have, a)
             if have < need:
                 cure = (
@@ -213,10 +215,11 @@ def _sums_of_limits(view: View) -> Iterator[tuple[int, Finding]]:
 
 def _heavy(view: View) -> Iterator[tuple[int, Finding]]:
     """A unit, or units that must share a grid, above every upper limit."""
-    problem = view.problem
-    for r, clusters, rows in view.ordinary():
-        most = problem.hi[rows].max(axis=0)
-        for c in clusters[(view.load[clusters] > most).any(axis=1) | (view.grid[clusters] >= 0)]:
+    problem, hi = view.problem, view.limits()[1]
+    doubtful = (view.load > hi[view.region]).any(axis=1) | (view.grid >= 0)
+    for r, clusters, _ in view.ordinary(_has(view, doubtful)):
+        most = hi[r]
+        for c in clusters[doubtful[clusters]]:
             bound = int(view.grid[c])
             limit = problem.hi[bound] if bound >= 0 else most
             for a in np.flatnonzero(view.load[c] > limit)[:1]:
@@ -230,7 +233,7 @@ def _heavy(view: View) -> Iterator[tuple[int, Finding]]:
 def _no_load_fits(view: View) -> Iterator[tuple[int, Finding]]:
     """No set of units of a region sums to a load within the limits of one of its grids."""
     problem = view.problem
-    for r, clusters, rows in view.ordinary():
+    for r, clusters, rows in view.ordinary(~_some_load_fits(view)):
         for a in range(problem.n_attributes):
             work = view.load[clusters, a]
             total = int(work.sum())
@@ -238,7 +241,7 @@ def _no_load_fits(view: View) -> Iterator[tuple[int, Finding]]:
             for low, high in limits:
                 if low <= 0 or low > total:
                     continue
-                below, above = nearest_sums(work[work > 0], low, min(high, total))
+                below, above = nearest_sums(work[work > 0].tolist(), low, min(high, total))
                 if above is not None and above <= high:
                     continue
                 near = [view.user(x, a) for x in (below, above) if x is not None]
@@ -252,22 +255,46 @@ def _no_load_fits(view: View) -> Iterator[tuple[int, Finding]]:
                 yield r, Finding("no-load-fits", view.by_limits, view.where(r), smallest, limit, cure)
 
 
-def nearest_sums(work: NDArray[np.int64], low: int, high: int, most: int = LARGEST_SUM_TABLE) -> tuple[int, int | None]:
+def _some_load_fits(view: View) -> NDArray[np.bool_]:
+    """Whether the lightest clusters of a region, so many of them, have a load within the limits of any grid; (r,)."""
+    problem, r = view.problem, view.problem.nesting.n_regions
+    least, most = np.full((r, problem.n_attributes), -1), np.full((r, problem.n_attributes), np.iinfo(np.int64).max)
+    np.maximum.at(least, problem.nesting.grid_region, problem.lo)
+    np.minimum.at(most, problem.nesting.grid_region, problem.hi)
+    fits = np.ones(r, dtype=bool)
+    for a in range(problem.n_attributes):
+        order = np.lexsort((view.load[:, a], view.region))
+        region, sums = view.region[order], np.cumsum(view.load[order, a])
+        begins = np.searchsorted(region, np.arange(r))
+        before = np.concatenate([[0], sums])[begins]
+        sums = sums - before[region]
+        fits &= _has(view, (sums >= least[region, a]) & (sums <= most[region, a]), region)
+    return fits
+
+
+def _has(view: View, chosen: NDArray[np.bool_], region: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
+    """Whether each region has a cluster (or whatever lies in `region`) that is chosen; (r,)."""
+    own = view.region if region is None else region
+    return np.bincount(own[chosen], minlength=view.problem.nesting.n_regions) > 0
+
+
+def nearest_sums(work: list[int], low: int, high: int, most: int = LARGEST_SUM_TABLE) -> tuple[int, int | None]:
     """
     Greatest sum of a subset below `low`, least sum from `low` on, None where there is none.
 
     Multiples of the gcd instead, no further away, where the table has more than `most` bits, or a sum from `low` to
     `high` was found.
     """
-    step = int(np.gcd.reduce(work)) if len(work) else 1
+    step = gcd(*work) if work else 1
     first = -(-low // step) * step
     if first > high:
         return first - step, first
-    work, low, high = work // step, -(-low // step), high // step
+    low, high = -(-low // step), high // step
     if len(work) * (high + 1) > most:
         return first - step, first
-    sums, full = 1, (1 << (int(work.max(initial=0)) + high + 1)) - 1
-    for w in np.sort(work).tolist():
+    work = sorted(w // step for w in work)
+    sums, full = 1, (1 << (max(work, default=0) + high + 1)) - 1
+    for w in work:
         sums |= (sums << w) & full
         if sums >> low & ((1 << (high - low + 1)) - 1):
             return first - step, first
@@ -278,11 +305,12 @@ def nearest_sums(work: NDArray[np.int64], low: int, high: int, most: int = LARGE
 
 def _large_units(view: View) -> Iterator[tuple[int, Finding]]:
     """More units above half of the largest upper limit than grids: two of them share no grid."""
-    problem = view.problem
-    for r, clusters, rows in view.ordinary():
-        half = problem.hi[rows].max(axis=0)
+    problem, (_, hi, n_rows) = view.problem, view.limits()
+    is_large = view.load > hi[view.region] // 2  # of whole numbers: twice it is above
+    too_many = view.by_region(is_large) > n_rows[:, None]
+    for r, clusters, rows in view.ordinary(np.any(too_many, axis=1)):
         for a in range(problem.n_attributes):
-            large = clusters[2 * view.load[clusters, a] > half[a]]
+            large = clusters[is_large[clusters, a]]
             if len(large) > len(rows):
                 two = np.sort(view.load[large, a])[:2].sum()
                 cure = (

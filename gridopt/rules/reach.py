@@ -25,13 +25,12 @@ MOST_FAR, MOST_REGIONS = 300, 100
 def unfitting(view: View) -> Iterator[tuple[int, Finding]]:
     """Units of which no connected set is within the limits, by looking at all connected sets that hold them."""
     lo, hi, _ = view.limits()
+    fits = np.all((view.load >= lo[view.region]) & (view.load <= view.room), axis=1)
+    doubtful = np.bincount(view.region[~fits], minlength=len(lo)) > 0
     left, search = MOST_SETS_IN_ALL, None
-    for r, clusters, _ in view.ordinary():
-        if len(clusters) > MOST_CLUSTERS or not (lo[r] > 0).any():
-            continue
-        load = view.load[clusters]
-        fits = np.zeros(len(view.first), dtype=bool)
-        fits[clusters] = ((load >= lo[r]) & (load <= view.room[clusters])).all(axis=1)
+    for r, clusters, _ in view.ordinary(_small(view, MOST_CLUSTERS) & (lo > 0).any(axis=1) & doubtful):
+        if left <= 0:
+            return
         for c in clusters[~fits[clusters]].tolist():
             if fits[c] or left <= 0:
                 continue
@@ -182,5 +181,6 @@ def _shareable(view: View, most: int) -> NDArray[np.int64]:
 
 def _rows(n: int, pairs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Pairs both ways as CSR rows, each pair once, ascending."""
-    both = np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0)
-    return np.searchsorted(both[:, 0], np.arange(n + 1)).astype(np.int64), both[:, 1].astype(np.int32)
+    keys = np.sort(np.concatenate([pairs[:, 0] * n + pairs[:, 1], pairs[:, 1] * n + pairs[:, 0]]))
+    keys = keys[np.diff(keys, prepend=-1) > 0]
+    return np.searchsorted(keys, n * np.arange(n + 1)), (keys % max(1, n)).astype(np.int32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -146,9 +147,20 @@ class View:
 
     def clusters(self) -> list[NDArray[np.int64]]:
         """Clusters of each region, ascending."""
-        order = np.argsort(self.region, kind="stable")
-        cuts = np.searchsorted(self.region[order], np.arange(1, self.problem.nesting.n_regions))
-        return np.split(order, cuts)
+        order, first = self._clusters
+        return [order[a:b] for a, b in pairwise(first)]
+
+    @cached_property
+    def _clusters(self) -> tuple[NDArray[np.int64], list[int]]:
+        """Clusters sorted by region, and where each region begins."""
+        counts = np.bincount(self.region, minlength=self.problem.nesting.n_regions)
+        return np.argsort(self.region, kind="stable"), [0, *np.cumsum(counts).tolist()]
+
+    def by_region(self, values: NDArray[Any], region: NDArray[Any] | None = None) -> NDArray[np.int64]:
+        """Sums by region, (r, a), of values of clusters, (c, a), or of whatever lies in `region`."""
+        total = np.zeros((self.problem.nesting.n_regions, values.shape[1]), dtype=np.int64)
+        np.add.at(total, self.region if region is None else region, values)
+        return total
 
     def where(self, region: int) -> tuple[Any, ...]:
         """Id that tells a region: its parent, else its first unit where there are several regions, else none."""
@@ -162,10 +174,15 @@ class View:
         """Return a load in the user's units."""
         return self.problem.in_user_units(int(load), attribute)
 
-    def ordinary(self) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
-        """Region, its clusters and its rows, for each region whose grids have limits."""
-        exempt = self.problem.nesting.region_exempt
-        for r, clusters in enumerate(self.clusters()):
+    def ordinary(
+        self, chosen: NDArray[np.bool_] | None = None
+    ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
+        """Region, its clusters and its rows, for each (or each chosen) region whose grids have limits."""
+        regular = ~self.problem.nesting.region_exempt
+        if chosen is not None:
+            regular &= chosen
+        order, first = self._clusters
+        for r in np.flatnonzero(regular).tolist():
             rows = self.rows(r)
-            if len(rows) and not exempt[r]:
-                yield r, clusters, rows
+            if len(rows):
+                yield r, order[first[r] : first[r + 1]], rows

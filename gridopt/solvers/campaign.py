@@ -32,9 +32,9 @@ STEPS_OF_EFFORT, LEAST_EFFORT = 300_000, 0.01
 would get less than the second number are not handed over."""
 SECONDS_AFTER_STOP = 1.5
 """Seconds a stopped search may still take to bring its plan within limits."""
-RETRIES, LEAST_RETRY_SECONDS, MOST_POLISHED = 3, 0.01, 500
-"""Searches again of a region among several that breaks its limits; the least time worth one; up to how many regions
-what is left of the time goes to all of them."""
+RETRIES, LEAST_SEARCH_SECONDS, MOST_POLISHED = 3, 0.01, 500
+"""Searches again of a region among several that breaks its limits; the least time worth a search of a region that has a
+plan; up to how many regions what is left of the time goes to all of them."""
 HOPELESS_STEPS_PER_NODE = 2000
 """Annealing of a region that is proved to have no plan within limits, so that the plan misses them by little."""
 LISTED = "No plan exists: proved by listing every part it could have."
@@ -110,12 +110,12 @@ class Campaign:
         local = None if start is None else self.regions.all_local_labels(start)
         with ThreadPoolExecutor(self.workers, thread_name_prefix="gridopt") as pool:
             found = solve_outright(
-                self.regions, self._clock, self.effort, self.prove, self.workers, local, self._watch_outright
+                self.regions, self._clock, self.effort, self.prove, self.workers, self.seed, local, self._watch_outright
             )
             if found is not None:
                 self._done, self._known, self._steps = found
             rest = [int(r) for r in self.regions.searched if int(r) not in self._done]
-            rest.sort(key=lambda r: (-sizes[r], r))
+            rest.sort(key=lambda r: (-sizes[r], -self._known.get(r, Known()).violation, r))
             self._total = max(1, int(sizes[rest].sum()))
             large = [r for r in rest if self._is_large(int(sizes[r]))]
             small = [r for r in rest if not self._is_large(int(sizes[r]))]
@@ -178,7 +178,7 @@ class Campaign:
             share = sizes[r] / total
             own = None if steps is None else int(steps * share)
             wall = None if seconds is None else seconds * min(1.0, self.workers * share)
-            if own != 0 and (wall is None or wall > LEAST_RETRY_SECONDS) and not self._cancel.is_set():
+            if own != 0 and (wall is None or wall > LEAST_SEARCH_SECONDS) and not self._cancel.is_set():
                 tasks.append(pool.submit(self._retry, r, Budget(wall, own), attempt))
         for task in tasks:
             task.result()
@@ -313,19 +313,23 @@ class Campaign:
     def _one(self, region: int, start: NDArray[np.int32] | None, pool: Executor | None, lanes: int) -> None:
         finished = False
         try:
-            piece = self.regions.piece(region)
-            budget = self._share(piece.n_nodes, lanes)
+            nodes = int(self.regions.first_node[region + 1] - self.regions.first_node[region])
+            budget = self._share(nodes, lanes)
             known = self._known.get(region, Known())
             if known.refuted:
-                most = HOPELESS_STEPS_PER_NODE * piece.n_nodes
+                most = HOPELESS_STEPS_PER_NODE * nodes
                 budget = replace(budget, steps=most if budget.steps is None else min(budget.steps, most))
-            local = known.labels
-            if local is None and start is not None:
-                local = start[self.regions.first_node[region] : self.regions.first_node[region + 1]]
-            outcome = solve_piece(
-                piece, budget, self.seed + 104_729 * region, self.effort, local, pool, self._watch,
-                workers=1 if pool is None else self.workers,
-            )  # fmt: skip
+            piece, outcome = None, Outcome(known.labels, known.violation, known.cost, [], 0)
+            too_short = budget.seconds is not None and budget.seconds < LEAST_SEARCH_SECONDS
+            if known.labels is None or not (too_short or self._cancel.is_set()):
+                local = known.start
+                if local is None and start is not None:
+                    local = start[self.regions.first_node[region] : self.regions.first_node[region + 1]]
+                piece = self.regions.piece(region)
+                outcome = solve_piece(
+                    piece, budget, self.seed + 104_729 * region, self.effort, local, pool, self._watch,
+                    workers=1 if pool is None else self.workers,
+                )  # fmt: skip
             self._finish(region, piece, outcome, known)
             finished = True
         finally:
@@ -344,7 +348,8 @@ class Campaign:
         seconds = None
         if self.budget.seconds is not None:
             rest = self._clock.seconds_left() - self.budget.seconds * back
-            seconds = max(1e-3, rest * self._hold * min(1.0, lanes * nodes / max(1, left)))
+            share = rest * self._hold * min(1.0, lanes * nodes / max(1, left))
+            seconds = max(1e-3, min(rest, max(LEAST_SEARCH_SECONDS, share)))
         return Budget(seconds, steps)
 
     def _watch_outright(self, steps: int, solved: int) -> bool:
@@ -389,16 +394,26 @@ class Campaign:
                 self._report(self._steps, cost, sum(o.violation for o in self._done.values()))
         return self._cancel.is_set()
 
-    def _finish(self, region: int, piece: Piece, outcome: Outcome, known: Known) -> None:
-        bounds = [simple_bound(piece)] + ([] if known.bound is None else [known.bound])
+    def _finish(self, region: int, piece: Piece | None, outcome: Outcome, known: Known) -> None:
+        """Record what became of a region; without a piece it is what was known before."""
+        bounds = [0 if piece is None else simple_bound(piece)] + ([] if known.bound is None else [known.bound])
+        trace = [(known.steps + step, when, cost, violation) for step, when, cost, violation in outcome.trace]
+        first, steps = outcome.first, known.steps + outcome.steps
+        if piece is None:
+            first = outcome.violation, outcome.cost
+        elif known.labels is not None and (
+            outcome.labels is None or (known.violation, known.cost) < (outcome.violation, outcome.cost)
+        ):
+            outcome = replace(outcome, labels=known.labels, violation=known.violation, cost=known.cost)
+            trace.append((steps, trace[-1][1] if trace else 0.0, known.cost, known.violation))
         found = RegionOutcome(
             region,
             outcome.labels,
             outcome.violation,
             outcome.cost,
-            [(known.steps + step, when, cost, violation) for step, when, cost, violation in outcome.trace],
-            known.steps + outcome.steps,
-            outcome.first,
+            trace,
+            steps,
+            first,
             None if region in self.regions.narrowed or known.refuted else max(bounds),
             "infeasible" if known.refuted else "open",
             LISTED if known.refuted else "",

@@ -14,12 +14,12 @@ from gridopt.rules.balance import imbalance
 from gridopt.rules.constraints import broken_limits, total_violation
 from gridopt.rules.objective import cost as cost_of
 from gridopt.rules.verify import verify
-from gridopt.solvers.bounds import CostBounds
+from gridopt.solvers.bounds import CostBounds, Packing, cost_bounds
 from gridopt.solvers.decompose.regions import Regions
 from gridopt.solvers.outright import RegionOutcome
 from gridopt.solvers.request import Request
 
-__all__ = ["judge", "not_proved", "proved_cost", "status_of"]
+__all__ = ["bounds_of_open", "judge", "not_proved", "proved_cost", "status_of"]
 
 MORE_PROOF = {
     "too large": " Proofs are for parts of up to about 200 units in 2 grids, 50 in 4.",
@@ -27,6 +27,32 @@ MORE_PROOF = {
     "effort spent": " Give seconds instead of steps: proofs use all of them.",
 }
 """What helps where a proof did not come, by a word of the reason."""
+PROVED_ENOUGH = 0.75
+"""Share of the cost of a region above which no better bound is looked for: `cost_bounds` rarely proves so much."""
+VISITS_A_SECOND = 1_000_000
+"""Nodes visited in a second while bounds are looked for, on a slow core."""
+
+
+def bounds_of_open(
+    regions: Regions, outcomes: dict[int, RegionOutcome], request: Request, known: CostBounds | None = None
+) -> CostBounds:
+    """Bound the cost of the regions of which little is proved, by `known` bounds or in the time that is left."""
+    nothing = np.zeros(len(regions.first_node) - 1, dtype=np.int64)
+    known, soft = known or CostBounds(nothing, nothing), regions.problem.soft
+    little = [
+        r for r, o in sorted(outcomes.items())
+        if (o.status == "open" and max(o.bound or 0, known.within[r]) < PROVED_ENOUGH * o.cost)
+        or (soft and o.violation > 0)
+    ]  # fmt: skip
+    little = [r for r in little if not known.within[r]]
+    if not little:
+        return known
+    nodes, left = int(regions.node_counts()[little].sum()), request.seconds_left()
+    visits = request.packing(nodes).visits
+    if left is not None:
+        visits = min(visits, max(0.0, left) * VISITS_A_SECOND / nodes)
+    more = cost_bounds(regions, Packing(visits), np.array(little))
+    return CostBounds(np.maximum(known.free, more.free), np.maximum(known.within, more.within))
 
 
 def judge(

@@ -14,16 +14,17 @@ from gridopt.errors import Finding, InputError, InternalError
 from gridopt.model import Graph, Plan, Problem
 from gridopt.model.problem import Nesting, grid_ids
 from gridopt.model.result import Result, Step
-from gridopt.rules.balance import imbalance
+from gridopt.rules.balance import imbalance, least_by_region
 from gridopt.rules.check import check
-from gridopt.rules.constraints import broken_locks, broken_shape
+from gridopt.rules.constraints import broken_limits, broken_locks, broken_shape, total_violation
 from gridopt.rules.limits import limits_of
 from gridopt.rules.necks import load_kernels
 from gridopt.rules.objective import cost as cost_of
-from gridopt.solvers.bounds import CostBounds, Packing, cost_bounds
+from gridopt.rules.view import View
+from gridopt.solvers.bounds import CostBounds
 from gridopt.solvers.campaign import Campaign
 from gridopt.solvers.decompose.regions import Regions, decompose
-from gridopt.solvers.judge import judge, not_proved, proved_cost, status_of
+from gridopt.solvers.judge import bounds_of_open, judge, not_proved, proved_cost, status_of
 from gridopt.solvers.outright import RegionOutcome
 from gridopt.solvers.request import EFFORTS, Request
 from gridopt.solvers.solve import order_by_id, solve
@@ -31,12 +32,12 @@ from gridopt.solvers.stages import OnProgress, Progress
 
 __all__ = ["solve_many"]
 
-FOR_RESULTS, MOST_FOR_RESULTS, JUDGING = 0.06, 0.3, 1.5
+FOR_RESULTS, MOST_FOR_RESULTS, JUDGING = 0.02, 0.3, 2.5
 """Share of a budget of seconds held back to judge the plans, and at most; and multiples of the time of preparation."""
+SOUND, WHOLE = 2, 1
+"""What may be sure of a plan, see `_states`."""
 SECONDS_TO_CHECK = 0.02
 """Where less is left, a plan outside its limits is not explained by certificates."""
-PROVED_ENOUGH = 0.75
-"""Share of the cost of a region above which no better bound is looked for: `cost_bounds` rarely proves so much."""
 
 
 def solve_many(
@@ -51,7 +52,7 @@ def solve_many(
     on_progress: OnProgress | None = None,
 ) -> list[Result]:
     """
-    Solve many problems at once: some hundreds a second and core where grids have about six units, tens where more.
+    Solve many problems at once: some 500 a second and core where grids have about six units, tens where more.
 
     Parameters
     ----------
@@ -178,20 +179,28 @@ def _solve_alike(problems: list[Problem], request: Request, on_progress: OnProgr
     place = np.repeat(np.arange(len(problems)), np.diff(first))
     for r in sorted(outcomes):
         of_problem[place[r]][r - int(first[place[r]])] = outcomes[r]
-    sound = None if unjoined else _sound(union, regions, outcomes, place)
-    bounds = _bounds(regions, outcomes, request)
+    joined, state = (
+        (np.empty(0, np.int32), np.zeros(len(problems), np.int64))
+        if unjoined
+        else _states(union, regions, outcomes, place)
+    )
+    bounds = bounds_of_open(regions, outcomes, request)
     results = []
+    by_region = least_by_region(View.of(union), sums=True)
     start = np.concatenate([[0], np.cumsum([p.n_units for p in problems])])
     grids = np.concatenate([[0], np.cumsum([p.n_grids for p in problems])])
     for i, problem in enumerate(problems):
         own, of_own = of_problem[i], slice(first[i], first[i + 1])
         least = CostBounds(bounds.free[of_own], bounds.within[of_own])
-        if sound is not None and sound[1][i]:
-            labels = sound[0][start[i] : start[i + 1]] - grids[i]
+        even = max((by_region.get(r, 0.0) for r in range(first[i], first[i + 1])), default=0.0)
+        if state[i] == SOUND or (state[i] == WHOLE and _is_hurried(problem, own, request)):
+            labels = joined[start[i] : start[i + 1]] - grids[i]
             labels = labels if (order := orders[i]) is None else labels[np.argsort(order)]
             in_order = order is None and problem.nesting.n_regions == 1
             unproved = not_proved(arranged[i], own) if request.prove else ()
-            results.append(_result(problem, labels, in_order, own, least, request, campaign.stopped, unproved))
+            plan = Plan(problem, labels) if in_order else Plan(problem, labels).canonical()
+            is_sound, stopped = state[i] == SOUND, campaign.stopped
+            results.append(_result(plan, is_sound, own, least, even, request, stopped, unproved))
         else:
             results.append(_one_by_one(problem, arranged[i], orders[i], own, least, request, campaign, unjoined))
     return results
@@ -246,67 +255,68 @@ def _joined(problems: list[Problem]) -> Problem:
     )
 
 
-def _bounds(regions: Regions, outcomes: dict[int, RegionOutcome], request: Request) -> CostBounds:
-    """Bound the cost of the regions of which little is proved."""
-    little = [
-        r for r, o in sorted(outcomes.items())
-        if o.status == "open" and (o.bound is None or o.bound < PROVED_ENOUGH * o.cost)
-    ]  # fmt: skip
-    if not little:
-        nothing = np.zeros(len(regions.first_node) - 1, dtype=np.int64)
-        return CostBounds(nothing, nothing)
-    nodes, left = int(regions.node_counts()[little].sum()), request.seconds_left()
-    packing = Packing(0.0) if left is not None and left <= 0 else request.packing(nodes)
-    return cost_bounds(regions, packing, np.array(little))
-
-
-def _sound(
+def _states(
     union: Problem, regions: Regions, outcomes: dict[int, RegionOutcome], place: NDArray[np.int64]
-) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Labels of all units, and whether each problem surely has a sound plan."""
-    good, parts = np.ones(int(place[-1]) + 1, dtype=bool), {}
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """
+    Labels of all units, and what is sure of the plan of each problem.
+
+    It is `SOUND`, or `WHOLE`: it has the right shape and keeps all locks, but not the limits. Else 0.
+    """
+    whole, parts = np.ones(int(place[-1]) + 1, dtype=bool), {}
     for r, outcome in outcomes.items():
         nodes = int(regions.first_node[r + 1] - regions.first_node[r])
         parts[r] = np.zeros(nodes, dtype=np.int32) if outcome.labels is None else outcome.labels
-        good[place[r]] &= outcome.labels is not None and outcome.violation == 0
+        whole[place[r]] &= outcome.labels is not None
     labels = regions.stitch(parts)
     lo, hi, _ = limits_of(union, labels)
     loads = np.zeros_like(lo)
     np.add.at(loads, labels, union.workload)
     region = union.nesting.grid_region.astype(np.int64)
     region[labels] = union.nesting.region
-    good[place[region[((loads < lo) | (loads > hi)).any(axis=1)]]] = False
-    good[place[np.array(sorted(regions.narrowed), dtype=np.int64)]] = False
+    whole[place[np.array(sorted(regions.narrowed), dtype=np.int64)]] = False
     number = {name: g for g, name in enumerate(grid_ids(union.n_grids))}
     for finding in broken_shape(union, labels) + broken_locks(union, labels):
         about = finding.ids[0]
-        good[place[region[number[about]] if about in number else union.nesting.region[int(about)]]] = False
-    return labels, good
+        whole[place[region[number[about]] if about in number else union.nesting.region[int(about)]]] = False
+    within = np.ones(len(whole), dtype=bool)
+    within[place[region[((loads < lo) | (loads > hi)).any(axis=1)]]] = False
+    return labels, np.where(whole, np.where(within, SOUND, WHOLE), 0)
+
+
+def _is_hurried(problem: Problem, outcomes: dict[int, RegionOutcome], request: Request) -> bool:
+    """Whether a plan outside its limits is told as it is: there is no time for certificates, and nothing is proved."""
+    left = request.seconds_left()
+    is_late = left is not None and left < SECONDS_TO_CHECK
+    return is_late and not problem.soft and all(o.status == "open" for o in outcomes.values())
 
 
 def _result(
-    problem: Problem,
-    labels: NDArray[np.int32],
-    in_order: bool,
+    plan: Plan,
+    is_sound: bool,
     outcomes: dict[int, RegionOutcome],
     bounds: CostBounds,
+    even: float,
     request: Request,
     stopped: bool,
     unproved: tuple[Finding, ...],
 ) -> Result:
-    """Result of a problem whose plan was found sound; `in_order`: its labels are canonical already."""
-    plan = Plan(problem, labels) if in_order else Plan(problem, labels).canonical()
+    """Result of a problem whose plan has the right shape and keeps its locks, and its limits where it is sound."""
+    problem = plan.problem
     cost, own = cost_of(problem, plan.labels), outcomes.values()
     bound = cost - sum(o.cost for o in own)  # what no search touches
     for region, outcome in outcomes.items():
         bound += proved_cost(outcome, int(bounds.within[region]))
-    if bound > cost:
+    if is_sound and bound > cost:
         raise InternalError(f"the search proved a cost of at least {bound}, but its own sound plan costs {cost}.")
-    status, reason = status_of(problem, [], 0, bound == cost, stopped)
-    trace = (Step(sum(o.steps for o in own), 0.0, cost, 0, bound if bound == cost else None),)
+    broken = [] if is_sound else broken_limits(problem, plan.labels, plan.grid_ids)
+    violation = 0 if is_sound else total_violation(problem, plan.labels)
+    proved = is_sound and bound == cost
+    status, reason = status_of(problem, broken, violation, proved, stopped)
+    trace = (Step(sum(o.steps for o in own), 0.0, cost, violation, bound if proved else None),)
     return request.result(
-        problem, status, reason, 0.0, {}, plan=plan, cost=cost, bound=bound, imbalance=imbalance(plan), trace=trace,
-        exceptions=problem.findings + (() if bound == cost else unproved),
+        problem, status, reason, 0.0, {}, even, plan=plan, cost=cost, bound=bound, imbalance=imbalance(plan),
+        trace=trace, exceptions=tuple(broken) + problem.findings + (() if proved else unproved),
     )  # fmt: skip
 
 

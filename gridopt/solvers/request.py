@@ -112,13 +112,20 @@ class Request:
         reason: str,
         began: float,
         timings: dict[str, float],
+        least: float | None = None,
         **found: Any,
     ) -> Result:
-        """Return a result with everything that is the same whatever was found, and how even a plan can be."""
+        """
+        Return a result with everything that is the same whatever was found, and how even a plan can be.
+
+        `least` is a bound on the imbalance of all plans, where one is known already that will do if time is short.
+        """
         sound = status in (Status.FEASIBLE, Status.OPTIMAL)
         if any(f.code == "not-apart" for f in found.get("exceptions", ())):  # what holds if pairs are kept apart
             problem = replace(problem, apart=problem.apart[:0])
-        least = least_imbalance(problem, thorough=self.prove or not sound, seconds=self.seconds_left())
+        thorough, left = self.prove or not sound, self.seconds_left()
+        if least is None or (thorough and (left is None or left > 0)):
+            least = least_imbalance(problem, thorough, left)
         timings["total"] = time.perf_counter() - began
         return Result(
             status=status,

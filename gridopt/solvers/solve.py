@@ -19,9 +19,10 @@ from gridopt.rules.verify import labels_from
 from gridopt.solvers.bounds import cost_bounds
 from gridopt.solvers.campaign import Campaign
 from gridopt.solvers.decompose.regions import decompose
-from gridopt.solvers.judge import judge
+from gridopt.solvers.judge import bounds_of_open, judge
 from gridopt.solvers.request import DEFAULT_SECONDS, EFFORTS, Request
 from gridopt.solvers.stages import OnProgress
+from gridopt.solvers.tiny import MOST_NODES
 
 __all__ = ["DEFAULT_SECONDS", "EFFORTS", "order_by_id", "solve", "solve_checked"]
 
@@ -41,8 +42,8 @@ ABOUT_LIMITS = frozenset(
     }
 )
 """Codes of findings that prove of one region that no plan keeps its limits and locks; a contiguous plan it may have."""
-JUDGING = 1.2
-"""Seconds held back to judge the plan, in multiples of what it took to decompose the problem."""
+JUDGING, JUDGING_A_REGION = 1.2, 6e-5
+"""Seconds held back to judge the plan: multiples of what it took to decompose the problem, and for each region."""
 
 
 def solve(
@@ -170,9 +171,11 @@ def solve_checked(
         reason = str(next(f for f in regions.findings if f.severity == "error"))
         told = regions.findings + exceptions
         return request.result(problem, Status.NO_PLAN, reason, began, timings, exceptions=told)
-    bounds = cost_bounds(regions, request.packing(problem.n_units))
+    large = np.flatnonzero(regions.node_counts() > MOST_NODES)  # others are likely to be proved by the search
+    bounds = cost_bounds(regions, request.packing(problem.n_units), large) if len(large) else None
     timings["prepare"] = time.perf_counter() - began - timings["compile"]
-    budget = request.budget(spent=timings["prepare"] + JUDGING * decomposing)
+    judging = JUDGING * decomposing + JUDGING_A_REGION * len(regions.searched)
+    budget = request.budget(spent=timings["prepare"] + judging)
     campaign = Campaign(
         regions, budget, request.seed, request.n_workers(), EFFORTS[request.effort], request.prove, on_progress
     )
@@ -180,6 +183,7 @@ def solve_checked(
         initial = _rows_of_start(arranged, initial if order is None else initial[order])
     outcomes = campaign.run(initial)
     timings["search"] = campaign.seconds
+    bounds = bounds_of_open(regions, outcomes, request, bounds)
     told = exceptions + regions.findings
     result = judge(request, problem, order, regions, bounds, campaign.stopped, outcomes, errors, told, began, timings)
     campaign.report_last(result.cost, result.trace[-1].violation if result.trace else 0)

@@ -13,11 +13,12 @@ from scipy.sparse import csgraph
 from gridopt.rules.limits import MILLION
 from gridopt.solvers.decompose.regions import Regions
 
-__all__ = ["INFEASIBLE", "NEAR", "OPEN", "OPTIMAL", "Tiny", "lay_out"]
+__all__ = ["INFEASIBLE", "MOST_NODES", "NEAR", "OPEN", "OPTIMAL", "Tiny", "lay_out"]
 
 OPEN, OPTIMAL, INFEASIBLE, NEAR = 0, 1, 2, 3
 """What is known of a region; the same numbers as in the kernel."""
 MOST_NODES = 64
+"""Of a region that is solved outright: a set of them is a word."""
 NO_COST = 2**62
 LARGEST = 2**50
 """Above such costs a float64 no longer tells neighbours apart, and nothing is listed."""
@@ -34,7 +35,7 @@ ONE = np.uint64(1)
 @dataclass(frozen=True, eq=False)
 class Tiny:
     """
-    Regions laid out for the kernel, and what is known of each; the last five change in place.
+    Regions laid out for the kernels, and what is known of each, which changes in place.
 
     Parameters
     ----------
@@ -49,10 +50,7 @@ class Tiny:
         Price of a millionth of deviation from a target.
     n_searched : int
         Nodes of all regions of the problem with several parts.
-    labels : ndarray of int32
-        By node here: part in its region, -1 where there is no plan.
-    status, cost, bound, steps : ndarray of int64, shape (t,)
-        As in `gridopt._kernels.cover.solve_tiny`.
+    found : Found
     """
 
     atlas: Any
@@ -61,39 +59,43 @@ class Tiny:
     base: NDArray[np.int64]
     uneven: int
     n_searched: int
-    labels: NDArray[np.int32]
-    status: NDArray[np.int64]
-    cost: NDArray[np.int64]
-    bound: NDArray[np.int64]
-    steps: NDArray[np.int64]
+    found: Any
 
     def __len__(self) -> int:
         return len(self.regions)
 
     def solve(self, chosen: NDArray[np.int64], most: NDArray[np.int64], prove: bool = True) -> None:
         """
-        Solve the regions at positions `chosen`, within `most` steps each (t,). Disjoint choices may run at once.
+        Solve the regions at positions `chosen`, within `most` more steps each (t,). Disjoint choices may run at once.
 
         With `prove` off a region is left as it is when it has the cheapest plan of short borders: that is a third of
-        the work, and the plan is hardly ever dearer.
+        the work, and the plan is hardly ever dearer. Later calls go on from there.
         """
         from gridopt._kernels.cover import solve_tiny
 
         room = _room(self.atlas.work.shape[1], max(LEAST_SETS, int(most[chosen].max(initial=0) * SETS_PER_STEP)))
-        solve_tiny(
-            self.atlas, chosen, room, self.uneven, FIRST_REACH, ROUNDS, prove, most, self.labels, self.status,
-            self.cost, self.bound, self.steps,
-        )  # fmt: skip
+        solve_tiny(self.atlas, chosen, room, self.uneven, FIRST_REACH, ROUNDS, prove, most, self.found)
+
+    def sketch(self, chosen: NDArray[np.int64], most: NDArray[np.int64], seed: int) -> None:
+        """Give the regions at positions `chosen` some plan, with `most` moves to better each (t,)."""
+        from gridopt._kernels.sketch import sketch_tiny
+
+        sketch_tiny(self.atlas, chosen, self.uneven, np.uint64(seed), most, self.found)
 
     def has_plan(self) -> NDArray[np.bool_]:
         """Whether each region has a plan within its limits, shape (t,)."""
-        return self.cost < NO_COST
+        return self.found.cost < NO_COST
+
+    def may_go_on(self, prove: bool) -> NDArray[np.bool_]:
+        """Whether more steps may help each region: it is open, and its parts are not too large to be listed; (t,)."""
+        status = self.found.status
+        return ((status == OPEN) & (self.found.widened >= 0)) | ((status == NEAR) & prove)
 
     def labels_of(self) -> NDArray[np.int32]:
         """Labels in the order of the nodes of the problem, region after region; cut by ``atlas.first_node``."""
-        found = np.empty_like(self.labels)
-        found[np.argsort(np.argsort(self.nodes, kind="stable"), kind="stable")] = self.labels
-        return found
+        arranged = np.empty_like(self.found.labels)
+        arranged[np.argsort(np.argsort(self.nodes, kind="stable"), kind="stable")] = self.found.labels
+        return arranged
 
     def begin_with(self, labels: NDArray[np.int32]) -> None:
         """
@@ -107,9 +109,9 @@ class Tiny:
         own = labels[self.nodes]
         cost = _price(self, own)
         good = cost < NO_COST
-        self.cost[good] = cost[good]
+        self.found.cost[good], self.found.miss[good] = cost[good], 0
         at = np.repeat(good, np.diff(self.atlas.first_node))
-        self.labels[at] = own[at]
+        self.found.labels[at] = own[at]
 
 
 def lay_out(regions: Regions) -> Tiny | None:
@@ -173,22 +175,28 @@ def lay_out(regions: Regions) -> Tiny | None:
         first_extra=first_extra,
     )
     uneven = int(problem.objective.get("imbalance", 0))
-    return (
-        None
-        if _magnitude(atlas, uneven) >= LARGEST
-        else _nothing_known(atlas, chosen, nodes, base, uneven, int(regions.sizes().sum()))
+    if _magnitude(atlas, uneven) >= LARGEST:
+        return None
+    total = int(regions.sizes().sum())
+    return Tiny(atlas, chosen, nodes, base, uneven, total, _nothing_known(len(nodes), len(chosen)))
+
+
+def _nothing_known(n: int, count: int) -> Any:
+    """What is found of `count` regions of `n` nodes in all before anything is done."""
+    from gridopt._kernels.cover import Found
+
+    return Found(
+        labels=np.full(n, -1, np.int32),
+        prices=np.zeros(n),
+        pledge=np.zeros(count),
+        status=np.full(count, OPEN, np.int64),
+        cost=np.full(count, NO_COST, np.int64),
+        bound=np.zeros(count, np.int64),
+        steps=np.zeros(count, np.int64),
+        miss=np.full(count, NO_COST, np.int64),
+        paid=np.full(count, NO_COST, np.int64),
+        widened=np.full(count, -1, np.int64),
     )
-
-
-def _nothing_known(
-    atlas: Any, chosen: NDArray[np.int64], nodes: NDArray[np.int64], base: NDArray[np.int64], uneven: int, total: int
-) -> Tiny:
-    count = len(chosen)
-    return Tiny(
-        atlas, chosen, nodes, base, uneven, total,
-        np.full(len(nodes), -1, np.int32), np.zeros(count, np.int64), np.full(count, NO_COST, np.int64),
-        np.zeros(count, np.int64), np.zeros(count, np.int64),
-    )  # fmt: skip
 
 
 def _choose(regions: Regions) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -103,4 +103,5 @@ def _list_sets() -> None:
 
     tiny = lay_out(decompose(build_problem(Graph.from_edges(2, [(0, 1)]), workload=[1, 1], n_grids=2)))
     if tiny is not None:
+        tiny.sketch(np.arange(1), np.full(1, 50), seed=0)
         tiny.solve(np.arange(1), np.full(1, 50))

@@ -218,3 +218,39 @@ def test_progress_of_many_kinds_ends_with_one_last_call(path6):
     assert [p.is_last for p in seen].count(True) == 1
     assert seen[-1].is_last
     assert (seen[-1].regions_done, seen[-1].n_regions, seen[-1].fraction) == (3, 3, 1.0)
+
+
+@pytest.mark.parametrize("door", ["many", "nested"])
+@pytest.mark.parametrize(("each", "sound"), [(1_000, 38), (10_000, 40), (40_000, 40)])
+def test_few_steps_are_kept_and_bring_communities_within_limits(door, each, sound):
+    """Steps, not seconds, so that it holds on any machine; `verify` and the oracle's cost say what the plans are."""
+    drawn, steps = [town(seed) for seed in range(100, 140)], 40 * each
+    if door == "many":
+        found = go.solve_many(drawn, steps=steps, workers=2)
+        assert sum(result.trace[-1].step for result in found) <= 1.02 * steps
+        broken = [go.verify(problem, result.plan) for problem, result in zip(drawn, found, strict=True)]
+        assert all(f.code in ("under-limit", "over-limit") for findings in broken for f in findings)
+        assert sum(not findings for findings in broken) >= sound
+        for problem, result, findings in zip(drawn, found, broken, strict=True):
+            assert (result.status == go.Status.VIOLATED) == bool(findings)
+            assert result.cost == problem_cost(problem, result.plan.labels)
+        return
+    problem = side_by_side(drawn)
+    result = go.solve(problem, steps=steps, workers=2)
+    assert result.trace[-1].step <= 1.02 * steps
+    parent = np.empty(problem.n_grids, dtype=int)
+    parent[result.plan.labels] = problem.nesting.region
+    names = {name: j for j, name in enumerate(result.plan.grid_ids)}
+    findings = go.verify(problem, result.plan)
+    assert all(f.code in ("under-limit", "over-limit") for f in findings)
+    assert len({parent[names[f.ids[0]]] for f in findings}) <= 40 - sound
+
+
+def side_by_side(towns) -> go.Problem:
+    """One problem in which each town of 30 units is a parent with 5 grids."""
+    edges = np.concatenate([30 * i + town.graph.edges for i, town in enumerate(towns)])
+    costs = np.concatenate([town.graph.cost for town in towns])
+    graph = go.Graph.from_edges(30 * len(towns), edges, costs=costs)
+    work = np.concatenate([town.workload[:, 0] for town in towns])
+    parent = np.repeat(np.arange(len(towns)), 30)
+    return go.build_problem(graph, work, n_grids=5 * len(towns), tolerance=0.1, parent=parent, n_per_parent=(5, 5))
