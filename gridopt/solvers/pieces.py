@@ -38,7 +38,7 @@ SIDE_BY_SIDE = 512
 """Surroundings of parts searched side by side at most."""
 NEVER = 1.001
 """Limits that keep a price to the end: what is broken then is mended at less cost by excursions."""
-LENIENT = 0.6
+LENIENT = 0.45
 """Share of the first excursions where limits are narrow in which violation has a price only."""
 MENDING_TURNS = 8
 """How often limits are mended by dividing parts anew and by annealing around them, in turn."""
@@ -231,8 +231,8 @@ def _improve(run: _Run) -> None:
     """Mend limits and polish in turn, until the clock expires or nothing moves."""
     effort, clock, best, cycle = run.effort, run.clock, run.best, 0
     wanders = effort.excursions.pays(run.piece)
-    if wanders and best.violation and effort.annealing.longest > 1 and not clock.expired():
-        _wander(run, replace(effort.excursions, lenient=LENIENT), clock.left(0.5), run.seed)
+    if wanders and best.violation and effort.annealing.lean and not clock.expired():
+        _wander(run, replace(effort.excursions, lenient=LENIENT), clock.left(0.8), run.seed)
     while not clock.expired() and not run.stop():
         seed = run.seed + 7919 * cycle
         if best.violation and wanders:
@@ -346,5 +346,6 @@ def _anneal(run: _Run, annealing: Annealing, seed: int) -> bool:
     if effort.excursions.pays(run.piece):
         most = effort.enough * run.piece.n_nodes
         budget = replace(budget, steps=most if budget.steps is None else min(most, budget.steps))
-        annealing = replace(annealing, hard_from=NEVER)
+        if annealing.lean:
+            annealing = replace(annealing, hard_from=NEVER)
     return run.part(budget, lambda part, best: annealing(run.table, part, seed, best, run.pool, run.stop)) > 0

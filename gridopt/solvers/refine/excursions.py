@@ -22,6 +22,8 @@ STEPS_PER_STEP = 3
 """A step with chains takes about as long as so many without."""
 AT_ONCE = 32
 """Excursions made before the clock is looked at."""
+MOST_NODES = 200_000
+"""Larger pieces have not enough steps for each node that annealing would be done with them."""
 LONGEST = 4
 """Moves in a chain at most."""
 
@@ -67,9 +69,9 @@ class Excursions:
     most_nodes: int = 200
 
     def pays(self, piece: Piece) -> bool:
-        """Whether a piece has so many parts that a neighbourhood is small beside it, and these are not too large."""
-        few, large = piece.n_parts < 4 * self.least_parts, piece.n_nodes > self.most_nodes * piece.n_parts
-        return not few and not large and len(piece.indices) > 0
+        """Whether a neighbourhood is small beside a piece, but not too large for a short search, nor are there too many."""
+        n, k = piece.n_nodes, piece.n_parts
+        return k >= 4 * self.least_parts and n <= min(MOST_NODES, self.most_nodes * k) and len(piece.indices) > 0
 
     def __call__(
         self,
