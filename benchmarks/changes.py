@@ -254,9 +254,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.show:
             print(seed, flush=True)
         case = drawn(seed)
-        found = ["no plan in force"] if case is None else list(failures(case))
-        if found in (["refused"], ["no plan in force"]):
-            seen[found[0]] += 1
+        if case is None:
+            seen["no plan in force"] += 1
+            continue
+        found = list(failures(case))
+        if found == ["refused"]:
+            seen["refused"] += 1
             continue
         seen["ran"] += 1
         seen["against every plan"] += case.problem.n_units <= TINY and not case.is_nested

@@ -69,7 +69,7 @@ class Excursions:
     most_nodes: int = 200
 
     def pays(self, piece: Piece) -> bool:
-        """Whether a neighbourhood is small beside a piece, but not too large for a short search, nor are there too many."""
+        """Whether a neighbourhood is small beside the piece, and the piece small enough to be annealed to the end."""
         n, k = piece.n_nodes, piece.n_parts
         return k >= 4 * self.least_parts and n <= min(MOST_NODES, self.most_nodes * k) and len(piece.indices) > 0
 
