@@ -40,6 +40,8 @@ NEVER = 1.001
 """Limits that keep a price to the end: what is broken then is mended at less cost by excursions."""
 LENIENT = 0.45
 """Share of the first excursions where limits are narrow in which violation has a price only."""
+SECONDS_PER_NODE = 1.5e-6
+"""What the first turn of mending takes, whatever the budget: none is begun where less time is left."""
 MENDING_TURNS = 8
 """How often limits are mended by dividing parts anew and by annealing around them, in turn."""
 TRIES_LATER = 9
@@ -326,7 +328,8 @@ def _mend(run: _Run, seed: int) -> None:
             Focus(least_parts=4 + 2 * turn, tries=tries)(table, clock, seed + turn, begun, stop, run.pool)
         best.offer(begun.labels, begun.violation, begun.cost, clock)
 
-    run.part(run.clock.left(run.effort.mending_share), search)
+    if run.clock.seconds_left() > SECONDS_PER_NODE * piece.n_nodes:
+        run.part(run.clock.left(run.effort.mending_share), search)
 
 
 def _next(annealing: Annealing, mend: bool, cycle: int) -> Annealing:

@@ -21,8 +21,8 @@ def table_of(piece, n_groups=1, seed=0):
     return table
 
 
-def run(table, group, seed, steps=400, heat=30.0, strain=1e-3, longest=3, journal=None):
-    table.anneal(group, np.uint64(seed), steps, Pace(heat, heat, longest, 24, 1.0, strain, 5e-6, 1e12), journal)
+def run(table, group, seed, steps=400, heat=30.0, strain=1e-3, longest=3, journal=None, dear=1e12):
+    table.anneal(group, np.uint64(seed), steps, Pace(heat, heat, longest, 24, 1.0, strain, 5e-6, dear), journal)
     table.new_marks(steps)
 
 
@@ -143,3 +143,23 @@ def test_groups_cover_all_parts_once_and_are_of_similar_size():
 
 def _nodes(table, group):
     return int((table.groups.group_of[table.board.labels] == group).sum())
+
+
+@pytest.mark.parametrize("dear", [0.0, 1e-4, 1e-2, 1e12])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_best_state_is_that_of_least_cost_and_violation_at_its_price(seed, dear):
+    piece = naive.random_piece(seed, n=40, k=5, apart=True, imbalance_weight=1)
+
+    def price(table):
+        labels = table.board.labels
+        return dear * naive.violation(piece, labels) + naive.cost(piece, labels)
+
+    passed = []
+    for steps in range(0, 300, 7):
+        table = table_of(piece, seed=seed)
+        run(table, 0, seed, steps=steps, heat=80.0)
+        passed.append(price(table))
+    table = table_of(piece, seed=seed)
+    run(table, 0, seed, steps=300, heat=80.0, journal=np.empty((1000, 2), np.int32), dear=dear)
+    assert price(table) <= min(passed) * (1 + 1e-12)
+    assert len(set(passed)) > 1

@@ -13,6 +13,7 @@ from gridopt.solvers.construct.bisection import Bisection
 from gridopt.solvers.construct.levelling import Levelling
 from gridopt.solvers.construct.mending import Mending
 from gridopt.solvers.refine.annealing import Annealing, Best
+from gridopt.solvers.refine.excursions import Excursions
 from gridopt.solvers.refine.focus import Focus
 from gridopt.solvers.refine.halves import Halves
 from gridopt.solvers.refine.multilevel import Multilevel
@@ -94,6 +95,20 @@ def chains(longest):
     return run
 
 
+def leaning(piece, seed):
+    return refined(piece, seed, lambda table, clock, best: Annealing(lean=1.0)(table, clock, seed, best), groups=2)
+
+
+def excursions(**how):
+    """Excursions by groups of two parts and more, side by side."""
+
+    def run(piece, seed):
+        search = Excursions(least_parts=2, **how)
+        return refined(piece, seed, lambda table, clock, best: search(table, clock, seed, best), groups=3)
+
+    return run
+
+
 def focus(piece, seed):
     return refined(piece, seed, lambda table, clock, best: Focus()(table, clock, seed, best))
 
@@ -122,6 +137,10 @@ OPERATORS = {
     "recombination": recombination,
     "annealing": annealing,
     **{f"chains of {longest}": chains(longest) for longest in (1, 2, 3, 4)},
+    "annealing with limits that lean": leaning,
+    "excursions": excursions(),
+    "lenient excursions": excursions(lenient=0.5),
+    "strict excursions": excursions(only_broken=True, give=30.0),
     "focus": focus,
     "redivision": redivision,
     "restarts": restarts,
@@ -129,7 +148,7 @@ OPERATORS = {
     "halves": halves,
 }
 CONSTRUCTIONS = ("bisection", "mending", "levelling")
-MENDERS = ("focus", "recombination")
+MENDERS = ("focus", "recombination", "strict excursions")
 """Those that only mend what breaks limits, and know no price but that."""
 SEARCHES = [name for name in OPERATORS if name not in CONSTRUCTIONS]
 
