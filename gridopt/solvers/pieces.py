@@ -41,7 +41,7 @@ NEVER = 1.001
 LENIENT = 0.45
 """Share of the first excursions where limits are narrow in which violation has a price only."""
 SECONDS_PER_NODE = 1.5e-6
-"""What the first turn of mending takes, whatever the budget: none is begun where less time is left."""
+"""What a round of annealing or mending takes beside its steps: none is begun where less time is left."""
 MENDING_TURNS = 8
 """How often limits are mended by dividing parts anew and by annealing around them, in turn."""
 TRIES_LATER = 9
@@ -342,6 +342,8 @@ def _next(annealing: Annealing, mend: bool, cycle: int) -> Annealing:
 def _anneal(run: _Run, annealing: Annealing, seed: int) -> bool:
     """Anneal once, for a share of what is left of the budget; return whether any step was made."""
     clock, effort = run.clock, run.effort
+    if clock.seconds_left() < SECONDS_PER_NODE * run.piece.n_nodes:
+        return False
     share = effort.first_share if clock.fraction() < 0.5 else 0.5 if run.best.violation else 1.0
     if clock.budget.seconds is not None and share == effort.first_share:
         share = min(share, 1.0 - min(MOST_FOR_MENDING, SECONDS_FOR_MENDING / clock.budget.seconds))
