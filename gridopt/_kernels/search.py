@@ -73,7 +73,7 @@ class Pace(NamedTuple):
     strain, swell : float
         Price of violation: see `part_strain`; a broken `apart` pair is a miss of a million, without the swell.
     dear : float
-        With a journal: what a millionth less of violation may cost where states are compared.
+        With a journal: what a millionth less of violation may cost where states are compared; may be infinite.
     """
 
     heat: float
@@ -166,7 +166,8 @@ def propose(
         cost, miss, made = cost + extra, miss + change, made + 1
         if journal.shape[0] > 0:
             noted = note(journal, chain, moves, noted)
-            if dear * (miss - best[0]) + cost < best[1]:
+            less, cheaper = miss - best[0], cost - best[1]
+            if cheaper < 0 if less == 0 else dear * less + cheaper < 0:
                 best, noted = (miss, cost), 0
     if journal.shape[0] > 0:
         miss, cost = best

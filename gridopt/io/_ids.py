@@ -37,8 +37,8 @@ def could_be_ids(table: pd.DataFrame, but: Sequence[str] = ()) -> list[str]:
         return []
     geometry = getattr(table, "_geometry_column_name", None)
     found = []
-    for name in (str(c) for c in table.columns if c != geometry and c not in but):
-        column = table[name]
+    for label in (c for c in table.columns if c != geometry and c not in but):
+        name, column = str(label), table[label]
         is_like = bool(LIKE_ID.search(name))
         if column.dtype.kind == "O":
             fits = bool(column.map(lambda v: isinstance(v, str) and 0 < len(v) <= LONGEST).all())

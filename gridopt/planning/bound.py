@@ -59,7 +59,30 @@ def least_moved(
         if enough is not None and facts.forced + sum(least.values()) >= enough:
             break
         least[region] = max(least[region], _relaxed(facts, region))
-    return facts.forced + sum(least.values())
+    return _wherever_kept(force, weight, facts.forced + sum(least.values()))
+
+
+def _wherever_kept(force: InForce, weight: NDArray[np.int64], least: int) -> int:
+    """
+    What moves at least, wherever grids in force that lie in several regions are kept, `least` being that as it is.
+
+    Where one is kept in another region than here, no more stays than it has outside the region here, and all it has
+    within moves. The best choice of such grids, taken in parts, is a fractional knapsack.
+    """
+    known = force.before >= 0
+    k, grid = len(force.old_ids), force.before[known]
+    region, _ = regions_of(force.problem, force.before, k)
+    outside = force.problem.nesting.region[known] != region[grid]
+    there = np.bincount(grid[outside], weights=weight[known][outside], minlength=k)
+    here = np.bincount(grid[~outside], weights=weight[known][~outside], minlength=k)
+    stays, moves = float(least), 0.0
+    order = np.flatnonzero(there > 0)
+    for g in order[np.argsort(-there[order] / (there[order] + here[order]), kind="stable")].tolist():
+        part = min(1.0, (stays - moves) / (there[g] + here[g]))
+        if part <= 0:
+            break
+        stays, moves = stays - part * there[g], moves + part * here[g]
+    return min(least, int(np.ceil(stays - 1e-6)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,9 +32,12 @@ STEPS_OF_EFFORT, LEAST_EFFORT = 300_000, 0.01
 would get less than the second number are not handed over."""
 SECONDS_AFTER_STOP = 1.5
 """Seconds a stopped search may still take to bring its plan within limits."""
-RETRIES, LEAST_SEARCH_SECONDS, MOST_POLISHED = 3, 0.01, 500
-"""Searches again of a region among several that breaks its limits; the least time worth a search of a region that has a
-plan; up to how many regions what is left of the time goes to all of them."""
+RETRIES, MOST_RETRIES, LEAST_SEARCH_SECONDS, MOST_POLISHED = 3, 100, 0.01, 500
+"""Searches again of a region that breaks its limits among which what is left is shared, and how many there are at most
+where they end by themselves; the least time worth a search of a region that has a plan; up to how many regions what is
+left of the time goes to all of them."""
+RETRY_SECONDS_PER_NODE = 1e-4
+"""No region is searched again where less time is left."""
 HOPELESS_STEPS_PER_NODE = 2000
 """Annealing of a region that is proved to have no plan within limits, so that the plan misses them by little."""
 LISTED = "No plan exists: proved by listing every part it could have."
@@ -146,15 +149,16 @@ class Campaign:
 
     def _again(self, pool: Executor) -> None:
         """Spend what was held back, and what others left, on regions that break their limits."""
-        if len(self.regions.searched) == 1:
+        if self.budget.seconds is None and self.budget.steps is None:
             return
-        for attempt in range(RETRIES):
+        for attempt in range(MOST_RETRIES):
             broken = [
                 r for r, o in sorted(self._done.items()) if o.violation and o.labels is not None and o.status == "open"
             ]
             if not broken or self._cancel.is_set():
                 break
-            self._retry_all(broken, pool, attempt, self._hold / (RETRIES - attempt))
+            if not self._retry_all(broken, pool, attempt, self._hold / max(1, RETRIES - attempt)):
+                break
 
     def _polish(self, pool: Executor) -> None:
         """Spend what is left on regions that break their limits, or else on all that are not proved."""
@@ -165,10 +169,10 @@ class Campaign:
         if len(rest) <= MOST_POLISHED:
             self._retry_all(rest, pool, 1, 1.0)
 
-    def _retry_all(self, regions: list[int], pool: Executor, attempt: int, part: float) -> None:
-        """Search some regions again within a part of what is left of the budget."""
+    def _retry_all(self, regions: list[int], pool: Executor, attempt: int, part: float) -> int:
+        """Search some regions again within a part of what is left of the budget; return how many."""
         sizes = {r: int(self.regions.first_node[r + 1] - self.regions.first_node[r]) for r in regions}
-        total, steps, seconds = sum(sizes.values()), None, None
+        total, steps, seconds, nodes = sum(sizes.values()), None, None, self.regions.node_counts()
         if self.budget.steps is not None:
             steps = int(part * max(0, self.budget.steps - self._steps))
         if self.budget.seconds is not None:
@@ -178,10 +182,16 @@ class Campaign:
             share = sizes[r] / total
             own = None if steps is None else int(steps * share)
             wall = None if seconds is None else seconds * min(1.0, self.workers * share)
-            if own != 0 and (wall is None or wall > LEAST_SEARCH_SECONDS) and not self._cancel.is_set():
-                tasks.append(pool.submit(self._retry, r, Budget(wall, own), attempt))
+            least = max(LEAST_SEARCH_SECONDS, RETRY_SECONDS_PER_NODE * int(nodes[r]))
+            if own == 0 or (wall is not None and wall < least) or self._cancel.is_set():
+                continue
+            if len(regions) == 1:
+                self._retry(r, Budget(wall, own), attempt, pool)
+                return 1
+            tasks.append(pool.submit(self._retry, r, Budget(wall, own), attempt))
         for task in tasks:
             task.result()
+        return len(tasks)
 
     def _prove_all(self, pool: Executor) -> None:
         """
@@ -271,13 +281,14 @@ class Campaign:
                     steps=before.steps + found.steps,
                 )
 
-    def _retry(self, region: int, budget: Budget, attempt: int) -> None:
+    def _retry(self, region: int, budget: Budget, attempt: int, pool: Executor | None = None) -> None:
         """Search a region again, afresh and from its plan in turn; keep the better plan."""
         before = self._done[region]
         piece = self.regions.piece(region)
         seed = self.seed + 104_729 * region + 1 + attempt
         start = before.labels if attempt % 2 else None
-        outcome = solve_piece(piece, budget, seed, self.effort, start, None, self._watch)
+        lanes = 1 if pool is None else self.workers
+        outcome = solve_piece(piece, budget, seed, self.effort, start, pool, self._watch, lanes)
         was = before.violation, before.cost
         trace = [(before.steps + step, when, c, v) for step, when, c, v in outcome.trace if (v, c) < was]
         if outcome.labels is None or (outcome.violation, outcome.cost) >= was:

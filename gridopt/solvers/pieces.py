@@ -243,8 +243,7 @@ def _improve(run: _Run) -> None:
             _mend(run, seed)
             effort.redivision(run.table, clock, seed, best, run.stop, run.pool, only_broken=True)
             run.table.put(best.labels)
-        if wanders:
-            _wander(run, effort.excursions, clock.left(0.5 if best.violation else 1.0), seed)
+        if wanders and _wander(run, effort.excursions, clock.left(0.5 if best.violation else 1.0), seed):
             continue
         mend = best.violation > 0 and run.piece.n_nodes <= effort.mended_whole
         if not _anneal(run, _next(effort.annealing, mend, cycle), seed + 7919):
@@ -252,9 +251,9 @@ def _improve(run: _Run) -> None:
         cycle += 1
 
 
-def _wander(run: _Run, excursions: Excursions, budget: Budget, seed: int) -> None:
-    """Make excursions for a part of the budget."""
-    run.part(budget, lambda clock, best: excursions(run.table, clock, seed, best, run.stop, run.pool))
+def _wander(run: _Run, excursions: Excursions, budget: Budget, seed: int) -> int:
+    """Make excursions for a part of the budget; return the steps made."""
+    return run.part(budget, lambda clock, best: excursions(run.table, clock, seed, best, run.stop, run.pool))
 
 
 def _redivide(run: _Run, budget: Budget) -> None:

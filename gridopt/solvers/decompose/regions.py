@@ -220,7 +220,7 @@ class Regions:
         return total
 
     def violation_alone(self) -> int:
-        """Violation of regions of one grid, which no search can mend, in millionths of their targets."""
+        """Violation of regions of one grid, which no search can mend: millionths of their targets, pairs apart."""
         problem = self.problem
         alone = np.flatnonzero(np.diff(self.first_row) == 1)
         rows = self.rows[self.first_row[alone]]
@@ -228,7 +228,12 @@ class Regions:
         np.add.at(loads, problem.nesting.region, problem.workload)
         excess = np.maximum(0, np.maximum(loads[alone] - problem.hi[rows], problem.lo[rows] - loads[alone]))
         target = np.maximum(1, np.rint(problem.target[rows])).astype(np.int64)
-        return int((excess * MILLION // target).sum())
+        one = np.zeros(problem.nesting.n_regions, dtype=bool)
+        one[alone] = True
+        ends = problem.nesting.region[problem.apart]
+        return int((excess * MILLION // target).sum()) + MILLION * int(
+            (one[ends[:, 0]] & (ends[:, 0] == ends[:, 1])).sum()
+        )
 
     def _inertia_alone(self, units: NDArray[np.int64]) -> int:
         region, mass = self.problem.nesting.region[units], self.problem.workload[units, 0]

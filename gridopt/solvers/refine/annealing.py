@@ -28,7 +28,7 @@ LEAN, LEAN_UNTIL, SMOOTHINGS = 1.0, 0.9, 6
 """Where limits are narrow they lean with this gain in the first part of the budget, against loads averaged over the
 parts beside each so many times: else whole stretches end at one side of their limits, and chains cannot bring that load
 to the other end of the territory. Gains of 3 oscillate where the price rises soon."""
-ANY_COST = 1e12
+ANY_COST = float("inf")
 """Price of a millionth of violation for which no cost is too high."""
 FIRM = 1e6
 """Price of a millionth of violation, in typical changes, once limits are hard."""

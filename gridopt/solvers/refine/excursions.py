@@ -20,8 +20,10 @@ __all__ = ["Excursions"]
 
 STEPS_PER_STEP = 3
 """A step with chains takes about as long as so many without."""
-AT_ONCE = 32
-"""Excursions made before the clock is looked at."""
+AT_ONCE, SLICE_SECONDS = 32, 0.1
+"""Excursions made, and about how long they may take, before the clock is looked at."""
+STEPS_PER_SECOND = 2e5
+"""Steps a slow core makes at least: an excursion that would not end in time at that speed is not begun."""
 MOST_NODES = 200_000
 """Larger pieces have not enough steps for each node that annealing would be done with them."""
 LONGEST = 4
@@ -83,7 +85,7 @@ class Excursions:
         pool: Executor | None = None,
     ) -> None:
         """Search around the parts of the plan on `table` until the clock expires; `best` takes better plans."""
-        k, turn = len(table.limits.lo), 0
+        k, turn, speed = len(table.limits.lo), 0, STEPS_PER_SECOND
         rng = np.random.default_rng([seed, 911])
         violation, cost = table.price()
         while not clock.expired():
@@ -93,13 +95,18 @@ class Excursions:
             sets = neighbourhoods(table, rng.permutation(among), min(k, self.least_parts))
             table.gather(sets)
             streams = np.random.SeedSequence([seed, 911, turn]).generate_state(len(sets), np.uint64)
-            for begin in range(0, len(sets), AT_ONCE):
-                some = range(begin, min(len(sets), begin + AT_ONCE))
-                change = self._excursions(table, some, streams, clock, pool)
+            begin, steps = 0, np.diff(table.groups.group_first[: len(sets) + 1]) * self.steps_per_node
+            while begin < len(sets):
+                count, entered, before = _how_many(steps[begin:], speed, clock), clock.seconds(), clock.steps
+                if not count:
+                    return
+                change = self._excursions(table, range(begin, begin + count), streams, clock, pool)
+                speed = (clock.steps - before) / max(1e-6, clock.seconds() - entered) / STEPS_PER_STEP
                 violation, cost = violation + change[0], cost + change[1]
                 best.offer(table.board.labels, violation, cost, clock)
                 if clock.expired() or (watch is not None and watch()):
                     return
+                begin += count
             turn += 1
 
     def _excursions(
@@ -128,3 +135,15 @@ class Excursions:
         if fraction >= self.lenient:
             return pace
         return pace._replace(dear=self.cheap * (self.dear / self.cheap) ** (fraction / self.lenient) * scale)
+
+
+def _how_many(steps: NDArray[np.int64], speed: float, clock: Clock) -> int:
+    """How many excursions of so many steps each to make before the clock is looked at; none where none would end."""
+    spent = np.cumsum(steps[:AT_ONCE])
+    left = clock.steps_left()
+    if left is not None:
+        spent = spent[STEPS_PER_STEP * spent <= left]
+    if clock.budget.seconds is not None:
+        in_time = int((spent <= speed * clock.seconds_left()).sum())
+        spent = spent[: min(in_time, max(1, int((spent <= speed * SLICE_SECONDS).sum())))]
+    return len(spent)

@@ -107,6 +107,9 @@ class Focus:
             nodes = table.gather(sets, nodes)
             sizes = np.diff(table.groups.group_first[: len(sets) + 1])
             steps = np.maximum(50, sizes * self.steps_per_node // self.rounds)
+            left = clock.steps_left()
+            if left is not None:
+                steps = np.minimum(steps, max(1, left // len(sets)))
             pace = annealing.pace(r / self.rounds, scale)
 
             def run(g: int, r: int = r, steps: Any = steps, sizes: Any = sizes, pace: Any = pace) -> None:

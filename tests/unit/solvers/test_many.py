@@ -254,3 +254,14 @@ def side_by_side(towns) -> go.Problem:
     work = np.concatenate([town.workload[:, 0] for town in towns])
     parent = np.repeat(np.arange(len(towns)), 30)
     return go.build_problem(graph, work, n_grids=5 * len(towns), tolerance=0.1, parent=parent, n_per_parent=(5, 5))
+
+
+@pytest.mark.parametrize(
+    ("workload", "n_grids", "apart"), [([1, 1, 1], 1, [[0, 2]]), ([1, 1, 9, 1, 1], 3, [[0, 1]])], ids=["one", "beside"]
+)
+def test_pairs_apart_in_a_region_of_one_grid_are_broken_even_where_time_is_over(workload, n_grids, apart):
+    graph = go.Graph.from_edges(len(workload), [(i, i + 1) for i in range(len(workload) - 1)])
+    problem = go.build_problem(graph, workload=workload, n_grids=n_grids, tolerance="0.5", locks=go.Locks(apart=apart))
+    for result in (go.solve_many([problem], seconds=0.001)[0], go.solve_many([problem], steps=1)[0]):
+        assert result.status in ("VIOLATED", "INFEASIBLE")
+        assert result.plan is None or {f.code for f in go.verify(problem, result.plan)} == {"not-apart"}

@@ -10,7 +10,11 @@ import pytest
 import gridopt as go
 from gridopt.rules.constraints import total_violation
 from gridopt.rules.objective import cost
+from gridopt.solvers import campaign
+from gridopt.solvers.budget import Budget
+from gridopt.solvers.pieces import solve_piece
 from gridopt.solvers.solve import solve
+from gridopt.territory.synthetic import plain_city
 from tests.conftest import lattice
 
 
@@ -214,3 +218,28 @@ def test_trace_counts_what_regions_of_one_grid_miss():
     )
     trace = go.solve(problem, steps=1000, seed=1, workers=1).trace
     assert {step.violation for step in trace} == {250_000}
+
+
+@pytest.mark.parametrize("tolerance", ["0.1", "0.001"])
+@pytest.mark.parametrize("steps", [1_000, 30_000, 300_000])
+def test_no_more_steps_are_made_than_asked_for_but_for_a_round(tolerance, steps):
+    graph, workload = plain_city(1500, 3)
+    result = solve(go.build_problem(graph, workload, n_grids=100, tolerance=tolerance), steps=steps, seed=3)
+    assert result.trace[-1].step <= steps + 2 * graph.n_units
+
+
+def test_what_is_left_of_a_budget_goes_to_another_search_while_limits_are_broken(monkeypatch):
+    graph, workload = plain_city(600, 3)
+    problem = go.build_problem(graph, workload, n_grids=24, tolerance=0.05)
+    searched = []
+
+    def short_at_first(piece, budget, *how, **more):
+        searched.append(budget.steps)
+        return solve_piece(piece, Budget(steps=1) if len(searched) == 1 else budget, *how, **more)
+
+    monkeypatch.setattr(campaign, "solve_piece", short_at_first)
+    result = solve(problem, steps=300_000)
+    assert result.status == "FEASIBLE"
+    assert len(searched) >= 2
+    assert not go.verify(problem, result.plan)
+    assert [row.step for row in result.trace] == sorted(row.step for row in result.trace)
