@@ -96,7 +96,8 @@ def _read_gal(folder: Path, name: str) -> None:
     try:
         gal_again(folder, name)
     except GridoptError as error:
-        print(f"gridopt: {error}", file=sys.stderr)
+        line = " ".join(str(error).split())  # as the command line writes it
+        print(f"gridopt: {line}", file=sys.stderr)
         sys.exit(2)
     sys.exit(0)
 

@@ -37,8 +37,10 @@ def could_be_ids(table: pd.DataFrame, but: Sequence[str] = ()) -> list[str]:
         return []
     geometry = getattr(table, "_geometry_column_name", None)
     found = []
-    for label in (c for c in table.columns if c != geometry and c not in but):
-        name, column = str(label), table[label]
+    for place, label in enumerate(table.columns):
+        if label == geometry or label in but or (table.columns == label).sum() > 1:
+            continue
+        name, column = str(label), table.iloc[:, place]
         is_like = bool(LIKE_ID.search(name))
         if column.dtype.kind == "O":
             fits = bool(column.map(lambda v: isinstance(v, str) and 0 < len(v) <= LONGEST).all())
