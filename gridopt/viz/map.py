@@ -30,7 +30,7 @@ from gridopt.viz.page import (
     same_crs,
 )
 from gridopt.viz.shapes import align_units, dissolve, lines_between, touching_pairs
-from gridopt.viz.style import INK, MUTED, STREETS, WATER, drawn_class, write_text
+from gridopt.viz.style import INK, MUTED, STREETS, WATER, drawn_class, write_text, write_title
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame, GeoSeries
@@ -257,7 +257,7 @@ def _draw_title(figure: Figure, loads: Loads, title: str | None, status: str | N
     if title is not None:
         facts.insert(0, f"{loads.n_grids:,} grids of {loads.n_units:,} units")
     place: dict[str, Any] = {"transform": figure.transFigure, "ha": "left", "va": "top"}
-    write_text(figure, MARGIN / width, 1 - MARGIN / height, first, size=17, weight="bold", **place)
+    write_title(figure, MARGIN / width, 1 - MARGIN / height, first)
     y = 1 - (MARGIN + 0.40) / height
     write_text(figure, MARGIN / width, y, "  ·  ".join(f for f in facts if f), size=10.5, colour=MUTED, **place)
 

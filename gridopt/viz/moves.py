@@ -27,7 +27,7 @@ from gridopt.viz.page import (
     same_crs,
 )
 from gridopt.viz.shapes import align_units, dissolve, lines_between, touching_pairs
-from gridopt.viz.style import BAD, INK, MUTED, PAPER, write_text
+from gridopt.viz.style import BAD, INK, MUTED, PAPER, write_text, write_title
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame, GeoSeries
@@ -321,6 +321,6 @@ def _draw_facts(
     if title is not None:
         facts.insert(0, first)
     place: dict[str, Any] = {"transform": figure.transFigure, "ha": "left", "va": "top"}
-    write_text(figure, MARGIN / width, 1 - MARGIN / height, title or first, size=17, weight="bold", **place)
+    write_title(figure, MARGIN / width, 1 - MARGIN / height, title or first)
     y = 1 - (MARGIN + 0.40) / height
     write_text(figure, MARGIN / width, y, "  ·  ".join(facts), size=10.5, colour=MUTED, **place)

@@ -20,6 +20,7 @@ __all__ = [
     "Line",
     "drawn_class",
     "write_text",
+    "write_title",
 ]
 
 INK, MUTED, PAPER = "#1d2733", "#5c6670", "#ffffff"
@@ -70,7 +71,23 @@ def drawn_class(value: Any) -> str:
     return name if name in STREETS else _OSM.get(name, "local")
 
 
+TITLE_SIZE = 17
+
+
 def write_text(where: Any, x: float, y: float, text: str, *, size: float, colour: str = INK, **style: Any) -> Any:
     """Write on axes or a figure, taking the text as it is (no ``$`` formulas)."""
     style.setdefault("va", "center")
     return where.text(x, y, text, fontsize=size, color=colour, family=font_families(), parse_math=False, **style)
+
+
+def write_title(figure: Any, x: float, y: float, text: str) -> Any:
+    """Write a title from `x`, `y` of a figure on, smaller where it would not fit, down to half; then cut short."""
+    place = {"transform": figure.transFigure, "ha": "left", "va": "top", "weight": "bold"}
+    drawn = write_text(figure, x, y, text, size=TITLE_SIZE, **place)
+    room = figure.bbox.width * (1 - 2 * x)
+    drawn.set_fontsize(TITLE_SIZE * min(1.0, max(0.5, room / max(1.0, drawn.get_window_extent().width))))
+    kept = text
+    while drawn.get_window_extent().width > room and len(kept) > 1:
+        kept = kept[: min(len(kept) - 1, int(len(kept) * room / drawn.get_window_extent().width))]
+        drawn.set_text(kept.rstrip() + "…")
+    return drawn

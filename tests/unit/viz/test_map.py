@@ -245,3 +245,14 @@ def test_drawing_leaves_pyplot_alone(town: Town) -> None:
     plan, units = town(2, 2)
     draw_map(plan, units)
     assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("letters", [10, 50, 150, 600])
+def test_a_title_of_any_length_stays_within_the_picture(town: Town, letters: int) -> None:
+    plan, units = town(4, 4)
+    figure = draw_map(plan, units, title="m" * letters)
+    drawn = next(t for t in figure.texts if t.get_text().startswith("mmm"))
+    box = drawn.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+    assert (drawn.get_text() == "m" * letters) == (letters <= 50)
