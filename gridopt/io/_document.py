@@ -116,7 +116,8 @@ def read_json(path: Path, gpkg: Path) -> dict[str, Any]:
             f"{gpkg.name} is from before. Solve again."
         )
     if "lineage" not in document:
-        document["lineage"] = begin_lineage(document.get("digests", {}))
+        digests = document.get("digests")
+        document["lineage"] = begin_lineage(digests if isinstance(digests, dict) else {})
     return document
 
 

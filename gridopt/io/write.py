@@ -125,9 +125,16 @@ def write_workbook(path: str | os.PathLike[str], sheets: Mapping[str, pd.DataFra
 
 
 def _as_degrees(table: Any) -> Any:
+    import pyproj
+
     if not hasattr(table, "geometry"):
         raise InputError("GeoJSON holds shapes, and these units have none. Write .csv instead.")
-    return table if table.crs is None else table.to_crs("EPSG:4326")
+    try:
+        return table if table.crs is None else table.to_crs("EPSG:4326")
+    except pyproj.exceptions.ProjError as error:
+        raise InputError(
+            "GeoJSON is in degrees, and the system of these units has no known place on the earth. Write .gpkg instead."
+        ) from error
 
 
 def _flat(table: Any) -> Any:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Layer = TypeVar("Layer", gpd.GeoDataFrame, gpd.GeoSeries)
 
-__all__ = ["to_crs_of", "to_metric", "to_same_metric"]
+__all__ = ["converted", "to_crs_of", "to_metric", "to_same_metric"]
 
 LEAST_UNIT = 0.01
 """Square metres that the largest polygon of a layer has at least; in degrees even a district has less."""
@@ -244,15 +244,16 @@ def _metres_per_unit(crs: pyproj.CRS) -> float:
     return float(crs.axis_info[0].unit_conversion_factor) if crs.axis_info else 1.0
 
 
-def _converted(name: str, layer: Any, target: Any) -> Any:
-    from pyproj.exceptions import ProjError
+def converted(name: str, layer: Any, target: Any) -> Any:
+    """Return a layer in another system, or say that there is no way from one to the other."""
+    import pyproj
 
     try:
         return layer.to_crs(target)
-    except ProjError as error:
+    except pyproj.exceptions.ProjError as error:
         raise GeometryError(
-            f"{name} is in {_name(layer.crs)}, which cannot be converted to {_name(target)}: one of them has no known "
-            "place on the earth. Give all layers in one system, in metres."
+            f"{name} is in {_name(layer.crs)}, which cannot be converted to {_name(pyproj.CRS(target))}: one of them "
+            "has no known place on the earth. Give all layers in one system, in metres."
         ) from error
 
 
@@ -263,7 +264,7 @@ def _reproject(name: str, layer: Any, target: Any) -> Any:
             f"{name} is in the local system {_name(layer.crs)}, which has no known place on the earth and cannot be "
             f"converted to {_name(target)}. Give all layers in one system, in metres."
         )
-    moved = _converted(name, layer, target)
+    moved = converted(name, layer, target)
     bounds = moved.bounds.to_numpy()
     lost = np.isinf(bounds).any(axis=1)
     if lost.any():

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gridopt._validate import nearest_names
 from gridopt.errors import Finding, GeometryError, InputError
 from gridopt.territory._layers import as_layer
+from gridopt.territory.crs import converted
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -156,7 +157,7 @@ def to_wgs84(layer: Layer, source_datum: str) -> Layer:
             f"the layer was converted from {layer.attrs[CONVERTED]} before: source_datum={source_datum!r} would shift "
             "it once more. Convert each layer once."
         )
-    degrees = layer if layer.crs is None or layer.crs.is_geographic else layer.to_crs("EPSG:4326")
+    degrees = layer if layer.crs is None or layer.crs.is_geographic else converted("the layer", layer, "EPSG:4326")
     geometry = degrees.geometry
     xy = shapely.get_coordinates(geometry.to_numpy())
     outside = ~is_in_china(xy[:, 0], xy[:, 1])

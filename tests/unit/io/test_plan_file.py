@@ -303,6 +303,23 @@ def test_damaged_documents_are_refused_or_said(tmp_path: Path, units: gpd.GeoDat
     assert untold == []
 
 
+@pytest.mark.parametrize("digests", [1.5, None, [], "x"])
+def test_a_document_without_lineage_and_with_other_digests_ends_in_no_traceback(
+    tmp_path: Path, units: gpd.GeoDataFrame, result: Result, digests: object
+) -> None:
+    path = written(tmp_path, units, result)
+    beside = path.with_suffix(".json")
+    document = json.loads(beside.read_text(encoding="utf-8"))
+    del document["lineage"]
+    document["digests"] = digests
+    beside.write_text(json.dumps(document), encoding="utf-8")
+    try:
+        told = bool(read_plan(path).findings)
+    except InputError as error:
+        told = "\n" not in str(error)
+    assert told
+
+
 def test_files_of_different_plans_are_not_mixed(tmp_path: Path, units: gpd.GeoDataFrame, result: Result) -> None:
     """plan.json of one run beside plan.gpkg of another is refused, and so is none at all."""
     path = written(tmp_path, units, result)

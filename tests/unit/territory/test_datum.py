@@ -130,3 +130,9 @@ def test_degrees_that_say_nothing_are_refused_and_small_metres_are_not():
         kept, _, _ = to_metric(gpd.GeoSeries([shapely.box(0, 0, 1, 1)]))
     assert kept.area[0] == 1
     assert to_metric(gpd.GeoSeries([shapely.box(0, 0, 80, 60)], crs="EPSG:4547"))[2] == ()
+
+
+def test_a_system_without_a_place_on_the_earth_is_refused_in_one_line():
+    site = gpd.GeoSeries([shapely.Point(1, 2)], crs='LOCAL_CS["site",UNIT["metre",1]]')
+    with pytest.raises(GeometryError, match="cannot be converted to EPSG:4326"):
+        to_wgs84(site, "gcj02")
