@@ -236,7 +236,7 @@ def _improve(run: _Run) -> None:
     if wanders and best.violation and effort.annealing.lean and not clock.expired():
         _wander(run, replace(effort.excursions, lenient=LENIENT), clock.left(0.8), run.seed)
     while not clock.expired() and not run.stop():
-        seed = run.seed + 7919 * cycle
+        seed, cycle = run.seed + 7919 * cycle, cycle + 1
         if best.violation and wanders:
             _wander(run, effort.strict, clock.left(effort.strict_share), seed)
         if best.violation:
@@ -246,9 +246,8 @@ def _improve(run: _Run) -> None:
         if wanders and _wander(run, effort.excursions, clock.left(0.5 if best.violation else 1.0), seed):
             continue
         mend = best.violation > 0 and run.piece.n_nodes <= effort.mended_whole
-        if not _anneal(run, _next(effort.annealing, mend, cycle), seed + 7919):
+        if not _anneal(run, _next(effort.annealing, mend, cycle - 1), seed + 7919):
             break
-        cycle += 1
 
 
 def _wander(run: _Run, excursions: Excursions, budget: Budget, seed: int) -> int:

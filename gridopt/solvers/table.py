@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from gridopt.solvers.piece import Piece
 
@@ -150,6 +151,15 @@ class Table:
         np.add.at(edges, group, degrees)
         np.cumsum(edges, out=groups.edge_first[1 : n_sets + 1])
         return nodes
+
+    def beside(self) -> sparse.csr_matrix:
+        """Which parts border each other, (k, k), ones in ascending columns."""
+        labels, k = self.board.labels, len(self.limits.lo)
+        rows, cols = labels[self.borders.source], labels[self.csr.indices]
+        cut = rows != cols
+        found = sparse.csr_matrix((np.ones(int(cut.sum())), (rows[cut], cols[cut])), shape=(k, k))
+        found.data[:] = 1.0
+        return found
 
     def journal(self, nodes: int) -> NDArray[np.int32]:
         """Return room for the moves a search of so many nodes makes after its best state."""

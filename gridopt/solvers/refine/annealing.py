@@ -256,12 +256,7 @@ def leaning(table: Table, gain: float) -> Any:
     Where a stretch of parts is light, all their limits rise, so that they draw load from the parts around the stretch
     even where none of them is outside its own limits.
     """
-    labels, k = table.board.labels, len(table.limits.lo)
-    rows, cols = labels[table.borders.source], labels[table.csr.indices]
-    cut = rows != cols
-    beside = sparse.csr_matrix((np.ones(int(cut.sum())), (rows[cut], cols[cut])), shape=(k, k))
-    beside.data[:] = 1.0
-    beside = beside + sparse.identity(k, format="csr")
+    beside = table.beside() + sparse.identity(len(table.limits.lo), format="csr")
     mean = sparse.diags(1.0 / np.asarray(beside.sum(axis=1)).ravel()) @ beside
     limits = table.limits
     off = (table.board.loads - limits.target) / limits.target

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from gridopt.solvers.budget import Clock
 from gridopt.solvers.refine.annealing import Annealing, Best
@@ -144,10 +143,7 @@ def neighbourhoods(table: Table, bad: NDArray[np.int64], wanted: int) -> list[ND
 
     No part is in two of them: a bad part whose surroundings are taken waits. At most as many as the table has groups.
     """
-    labels, csr, k = table.board.labels, table.csr, len(table.limits.lo)
-    rows, cols = labels[table.borders.source], labels[csr.indices]
-    cut = rows != cols
-    beside = sparse.csr_matrix((np.ones(int(cut.sum()), np.int8), (rows[cut], cols[cut])), shape=(k, k))
+    beside, k = table.beside(), len(table.limits.lo)
     taken = np.zeros(k, dtype=bool)
     found: list[NDArray[np.int64]] = []
     for part in bad.tolist():
