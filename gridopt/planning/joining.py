@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import connected_components, dijkstra
 
 from gridopt.solvers.piece import Piece
 
@@ -109,41 +108,38 @@ def _joined(
     piece: Piece, pieces: list[NDArray[np.int64]], price: NDArray[np.int64], barred: NDArray[np.bool_]
 ) -> NDArray[np.int64] | None:
     """Nodes that join pieces, the nearest one after the other to the first; None where there is no way."""
-    inside: set[int] = set(pieces[0].tolist())
-    left = {u: i for i, nodes in enumerate(pieces[1:]) for u in nodes.tolist()}
-    chosen: list[int] = []
+    inside = np.zeros(piece.n_nodes, dtype=bool)
+    inside[pieces[0]] = True
+    left, chosen = list(pieces[1:]), []
     while left:
-        way = _way(piece, inside, left, price, barred)
+        way = _way(piece, inside, np.concatenate(left), price, barred)
         if way is None:
             return None
-        reached = left[way[-1]]
+        reached = next(i for i, nodes in enumerate(left) if way[-1] in nodes)
         chosen += way[:-1]
-        inside.update(way)
-        inside.update(u for u, i in left.items() if i == reached)
-        left = {u: i for u, i in left.items() if i != reached}
+        inside[[*way, *left.pop(reached)]] = True
     return np.array(sorted(chosen), dtype=np.int64)
 
 
 def _way(
-    piece: Piece, inside: set[int], goals: dict[int, int], price: NDArray[np.int64], barred: NDArray[np.bool_]
+    piece: Piece,
+    inside: NDArray[np.bool_],
+    goals: NDArray[np.int64],
+    price: NDArray[np.int64],
+    barred: NDArray[np.bool_],
 ) -> list[int] | None:
-    """Lightest way from `inside` to a goal, both ends free: the nodes between, then the goal."""
-    least: dict[int, tuple[int, int]] = dict.fromkeys(inside, (0, 0))
-    heap, came = [((0, 0), u) for u in sorted(inside)], dict.fromkeys(inside, -1)
-    while heap:
-        total, u = heapq.heappop(heap)
-        if total > least[u]:
-            continue
-        if u in goals:
-            way = [u]
-            while came[way[-1]] not in inside:
-                way.append(came[way[-1]])
-            return way[::-1]
-        for v in piece.indices[piece.indptr[u] : piece.indptr[u + 1]].tolist():
-            if barred[v] and v not in goals:
-                continue
-            further = (total[0] + (0 if v in goals else int(price[v])), total[1] + 1)
-            if v not in least or further < least[v]:
-                least[v], came[v] = further, u
-                heapq.heappush(heap, (further, v))
-    return None
+    """Lightest way from `inside` to a goal, both ends free, the shortest of those: the nodes between, then the goal."""
+    goal = np.zeros(piece.n_nodes, dtype=bool)
+    goal[goals] = True
+    toll = np.where(goal, 1.0, price * float(piece.n_nodes) + 1.0)
+    rows, cols = np.repeat(np.arange(piece.n_nodes), np.diff(piece.indptr)), piece.indices
+    free = goal[cols] | ~barred[cols]
+    ways = sparse.csr_matrix((toll[cols[free]], (rows[free], cols[free])), shape=(piece.n_nodes,) * 2)
+    length, came, _ = dijkstra(ways, indices=np.flatnonzero(inside), return_predecessors=True, min_only=True)
+    nearest = int(goals[np.argmin(length[goals])])
+    if not np.isfinite(length[nearest]):
+        return None
+    way = [nearest]
+    while not inside[came[way[-1]]]:
+        way.append(int(came[way[-1]]))
+    return way[::-1]
