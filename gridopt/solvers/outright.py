@@ -128,9 +128,9 @@ def solve_outright(
     rest = np.flatnonzero(~tiny.has_plan() & can_be_sketched)
     run.over(rest, moves, lambda chosen, own: tiny.sketch(chosen, own, seed), None)
     patient = prove or effort.steps_per_node >= LEAST_TO_PROVE
-    rest = np.flatnonzero(tiny.may_go_on(patient))
-    rest = rest[np.argsort(tiny.has_plan()[rest], kind="stable")]
-    run.over(rest, most - found.steps, lambda chosen, own: tiny.solve(chosen, own, patient), 0)
+    for lacking in (True, False):
+        rest = np.flatnonzero(tiny.may_go_on(patient) & (tiny.has_plan() != lacking))
+        run.over(rest, most - found.steps, lambda chosen, own: tiny.solve(chosen, own, patient), 0)
     return *_collect(tiny, regions.narrowed, prove), int(found.steps.sum())
 
 
