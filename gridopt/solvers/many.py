@@ -32,7 +32,7 @@ from gridopt.solvers.stages import OnProgress, Progress
 
 __all__ = ["solve_many"]
 
-FOR_RESULTS, MOST_FOR_RESULTS, JUDGING = 0.02, 0.3, 2.5
+FOR_RESULTS, MOST_FOR_RESULTS, JUDGING = 0.02, 0.5, 5.0
 """Share of a budget of seconds held back to judge the plans, and at most; and multiples of the time of preparation."""
 SOUND, WHOLE = 2, 1
 """What may be sure of a plan, see `_states`."""
