@@ -31,6 +31,9 @@ COLUMNS = (
     "open", "machine", "processors", "system", "python", "numpy", "numba", "commit", "date",
 )  # fmt: skip
 
+MOST_SETS = 5_000_000
+"""Sets grown in plain Python at most, which takes some ten seconds."""
+
 
 def build(count: int, units: int, seed: int) -> tuple[list[go.Graph], list[np.ndarray]]:
     """Graphs and workloads of the communities."""
@@ -75,7 +78,8 @@ def sets_within(problem: go.Problem, lo: int, hi: int, own: int, others: int) ->
     """
     All connected sets of units that load a grid with `lo` to `hi`, and their borders.
 
-    Sets of units are the bits of an integer. They contain all of `own` and none of `others`.
+    Sets of units are the bits of an integer. They contain all of `own` and none of `others`. OverflowError if more than
+    `MOST_SETS` sets have to be grown.
     """
     n, work = problem.n_units, problem.workload[:, 0].tolist()
     near, cost = [0] * n, [[0] * n for _ in range(n)]
@@ -83,12 +87,16 @@ def sets_within(problem: go.Problem, lo: int, hi: int, own: int, others: int) ->
         near[u] |= 1 << v
         near[v] |= 1 << u
         cost[u][v] = cost[v][u] = price
+    grown = 0
     for first in [(own & -own).bit_length() - 1] if own else range(n):
         # members, neighbours that may still join, units decided, load, border: a set grows from its first unit
         decided = others | ((1 << first) if own else (2 << first) - 1)
         stack = [(1 << first, near[first] & ~decided, decided, work[first], sum(cost[first]))]
         while stack:
             members, front, decided, load, border = stack.pop()
+            grown += 1
+            if grown > MOST_SETS:
+                raise OverflowError(f"more than {MOST_SETS} sets")
             if lo <= load <= hi and members & own == own:
                 yield members, border
             while front:
@@ -107,16 +115,19 @@ def optimum(problem: go.Problem, cost: int, seconds: float = 60.0) -> int | None
 
     It chooses among all sets of units that a grid may have: each unit lies in one, and of each kind of grid, its limits
     and the units fixed to it, there are as many as the problem has. Sets whose reduced cost in the linear program is
-    above what `cost` leaves are in no such plan. Nothing of the search is used.
+    above what `cost` leaves are in no such plan. Nothing of the search is used. None also where there are too many sets.
     """
     n = problem.n_units
     held = [sum(1 << u for u in np.flatnonzero(problem.fixed == g).tolist()) for g in range(problem.n_grids)]
     kinds = Counter(zip(problem.lo[:, 0].tolist(), problem.hi[:, 0].tolist(), held))
-    listed = [
-        (members | 1 << (n + i), border)
-        for i, (lo, hi, own) in enumerate(kinds)
-        for members, border in sets_within(problem, lo, hi, own, sum(held) & ~own)
-    ]
+    try:
+        listed = [
+            (members | 1 << (n + i), border)
+            for i, (lo, hi, own) in enumerate(kinds)
+            for members, border in sets_within(problem, lo, hi, own, sum(held) & ~own)
+        ]
+    except OverflowError:
+        return None
     rows = np.array([members for members, _ in listed], dtype=np.int64)
     matrix = sparse.csc_matrix((rows >> np.arange(n + len(kinds))[:, None]) & 1)
     prices = np.array([border for _, border in listed]) / 2
@@ -167,7 +178,7 @@ def run(arguments: argparse.Namespace) -> list[dict[str, Any]]:
             "cpu_ms_each": round(1e3 * cpu / len(graphs), 3), **setting(),
         })  # fmt: skip
     ratios, undecided = [], 0
-    for i in range(0, len(each), max(1, len(each) // max(1, arguments.sample))):
+    for i in range(0, len(each), -(-len(each) // arguments.sample)) if arguments.sample else ():
         if found[i].status in (go.Status.OPTIMAL, go.Status.FEASIBLE):
             best = optimum(each[i], found[i].cost)
             undecided += best is None

@@ -22,6 +22,7 @@ from gridopt.solvers.refine.halves import Halves
 from gridopt.solvers.refine.multilevel import Multilevel
 from gridopt.solvers.refine.recombination import Recombination
 from gridopt.solvers.refine.redivision import Redivision
+from gridopt.solvers.refine.relays import Relays
 from gridopt.solvers.refine.restarts import STEPS_PER_SECOND, Restarts
 from gridopt.solvers.table import Table
 
@@ -41,7 +42,8 @@ NEVER = 1.001
 LENIENT = 0.45
 """Share of the first excursions where limits are narrow in which violation has a price only."""
 SECONDS_PER_NODE = 1.5e-6
-"""What a round of annealing or mending takes beside its steps: none is begun where less time is left."""
+"""What a round of annealing or mending takes beside its steps: none is begun where less time is left. So much, and
+a step for each node, is kept for the last relays."""
 MENDING_TURNS = 8
 """How often limits are mended by dividing parts anew and by annealing around them, in turn."""
 TRIES_LATER = 9
@@ -160,7 +162,12 @@ def _search(
 ) -> Outcome:
     """Search a piece without pendants."""
     stall = effort.steps_per_node * piece.n_nodes
-    whole = Budget(budget.seconds, budget.steps, stall)
+    seconds, steps = budget.seconds, budget.steps
+    if seconds is not None:
+        seconds -= min(seconds / 2, SECONDS_PER_NODE * piece.n_nodes)
+    if steps is not None:
+        steps -= min(steps // 4, piece.n_nodes)
+    whole = Budget(seconds, steps, stall)
     clock = effort.redivision.leave(whole, piece).start()
     labels = None if start is None else Mending(start)(piece, seed)
     warm = labels is not None
@@ -188,11 +195,11 @@ def _search(
     if piece.n_nodes <= effort.small:
         Restarts()(piece, table, clock, seed, best, warm, stop)
         patient = clock.expired()
-        _redivide(run, budget)
+        _redivide(run, replace(whole, stall=None))
         clock.budget = whole
         if patient and not stop():
             Restarts()(piece, table, clock, seed + 1, best, True, stop)
-        return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
+        return _end(run, budget, first)
     if warm:
         annealing = replace(annealing, hot=annealing.cold * 1.5)
     elif Multilevel().pays(piece):
@@ -201,10 +208,10 @@ def _search(
         annealing = _next(annealing, best.violation > 0, 0)
     if _anneal(run, annealing, seed) and not stop():
         _improve(run)
-    _redivide(run, budget)
+    _redivide(run, replace(whole, stall=None))
     clock.budget = whole
     _improve(replace(run, seed=seed + 1))
-    return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
+    return _end(run, budget, first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,6 +234,16 @@ class _Run:
         self.best.append(found, clock, self.clock)
         self.table.put(self.best.labels)
         return clock.steps
+
+
+def _end(run: _Run, budget: Budget, first: tuple[int, int]) -> Outcome:
+    """Outcome of a search; what still breaks limits is mended by relays, which take next to no time."""
+    best, clock = run.best, run.clock
+    if best.violation:
+        clock.budget = budget
+        run.table.put(best.labels)
+        Relays()(run.table, clock, best)
+    return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
 
 
 def _improve(run: _Run) -> None:
@@ -257,7 +274,7 @@ def _wander(run: _Run, excursions: Excursions, budget: Budget, seed: int) -> int
 
 def _redivide(run: _Run, budget: Budget) -> None:
     """Divide pairs and triples of parts anew, with what was left for it of the budget."""
-    run.clock.budget = Budget(budget.seconds, budget.steps)
+    run.clock.budget = budget
     run.table.put(run.best.labels)
     run.effort.redivision(run.table, run.clock, run.seed, run.best, run.stop, run.pool)
     run.table.put(run.best.labels)
@@ -316,6 +333,7 @@ def _mend(run: _Run, seed: int) -> None:
     def search(clock: Clock, best: Best) -> None:
         table.put(Levelling(light=0.9)(piece, best.labels, seed))
         begun = Best(np.array(table.board.labels), *table.price())
+        Relays()(table, clock, begun)
         for turn in range(MENDING_TURNS):
             if not begun.violation or clock.expired() or stop():
                 break

@@ -52,6 +52,7 @@ def compile() -> float:
             solve_piece(_tiny(False), Budget(steps=50), seed=0, effort=Effort(small=0))  # the way large pieces go
             Coarsening()(_tiny(False), 0)
             _redivide()
+            _relay()
             bounds.warm()
             _list_sets()
         _done.append(time.perf_counter() - began)
@@ -92,6 +93,17 @@ def _redivide() -> None:
 
     table = Table(_tiny(False), np.array([0, 0, 1, 1], dtype=np.int32))
     Redivision()(table, Budget().start(), 0, Best(np.array(table.board.labels), *table.price()))
+
+
+def _relay() -> None:
+    """Load the kernels that hand load on."""
+    from gridopt.solvers.budget import Budget
+    from gridopt.solvers.refine.annealing import Best
+    from gridopt.solvers.refine.relays import Relays
+    from gridopt.solvers.table import Table
+
+    table = Table(_tiny(False), np.array([0, 0, 0, 1], dtype=np.int32))
+    Relays()(table, Budget().start(), Best(np.array(table.board.labels), *table.price()))
 
 
 def _list_sets() -> None:

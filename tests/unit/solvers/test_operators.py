@@ -19,6 +19,7 @@ from gridopt.solvers.refine.halves import Halves
 from gridopt.solvers.refine.multilevel import Multilevel
 from gridopt.solvers.refine.recombination import Recombination
 from gridopt.solvers.refine.redivision import Redivision
+from gridopt.solvers.refine.relays import Relays
 from gridopt.solvers.refine.restarts import Restarts
 from gridopt.solvers.table import Table
 from tests import naive
@@ -113,6 +114,10 @@ def focus(piece, seed):
     return refined(piece, seed, lambda table, clock, best: Focus()(table, clock, seed, best))
 
 
+def relays(piece, seed):
+    return refined(piece, seed, lambda table, clock, best: Relays()(table, clock, best))
+
+
 def redivision(piece, seed):
     return refined(piece, seed, lambda table, clock, best: Redivision()(table, clock, seed, best))
 
@@ -142,13 +147,14 @@ OPERATORS = {
     "lenient excursions": excursions(lenient=0.5),
     "strict excursions": excursions(only_broken=True, give=30.0),
     "focus": focus,
+    "relays": relays,
     "redivision": redivision,
     "restarts": restarts,
     "multilevel": multilevel,
     "halves": halves,
 }
 CONSTRUCTIONS = ("bisection", "mending", "levelling")
-MENDERS = ("focus", "recombination", "strict excursions")
+MENDERS = ("focus", "recombination", "relays", "strict excursions")
 """Those that only mend what breaks limits, and know no price but that."""
 SEARCHES = [name for name in OPERATORS if name not in CONSTRUCTIONS]
 
@@ -188,10 +194,10 @@ PRICES = ["unit_cost", "home", "imbalance", "inertia"]
 
 
 def _knows(name, case):
-    """Menders know limits alone, one that divides parts anew knows loads alone, and one leaves inertia to others."""
+    """Menders know limits alone, some of them loads alone, and one that divides parts anew leaves inertia to others."""
     if name == "redivision":
         return case != "inertia"
-    return not ((name in MENDERS and case in PRICES) or (name == "recombination" and case == "apart"))
+    return not ((name in MENDERS and case in PRICES) or (name in ("recombination", "relays") and case == "apart"))
 
 
 @pytest.mark.parametrize(

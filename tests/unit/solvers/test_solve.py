@@ -230,7 +230,7 @@ def test_no_more_steps_are_made_than_asked_for_but_for_a_round(tolerance, steps)
 
 def test_what_is_left_of_a_budget_goes_to_another_search_while_limits_are_broken(monkeypatch):
     graph, workload = plain_city(600, 3)
-    problem = go.build_problem(graph, workload, n_grids=24, tolerance=0.05)
+    problem = go.build_problem(graph, workload, n_grids=24, tolerance=0.01)
     searched = []
 
     def short_at_first(piece, budget, *how, **more):
