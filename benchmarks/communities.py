@@ -111,11 +111,12 @@ def sets_within(problem: go.Problem, lo: int, hi: int, own: int, others: int) ->
 
 def optimum(problem: go.Problem, cost: int, seconds: float = 60.0) -> int | None:
     """
-    Least cost of a plan that costs no more than `cost`, proved with HiGHS; None where it is not found in time.
+    Least cost of a plan that costs no more than `cost`, proved with HiGHS; None where there are too many sets or it takes
+    too long.
 
     It chooses among all sets of units that a grid may have: each unit lies in one, and of each kind of grid, its limits
     and the units fixed to it, there are as many as the problem has. Sets whose reduced cost in the linear program is
-    above what `cost` leaves are in no such plan. Nothing of the search is used. None also where there are too many sets.
+    above what `cost` leaves are in no such plan. Nothing of the search is used.
     """
     n = problem.n_units
     held = [sum(1 << u for u in np.flatnonzero(problem.fixed == g).tolist()) for g in range(problem.n_grids)]

@@ -29,10 +29,10 @@ def exchanged(lo, hi, target, loads, workload, p, gained, lost):
 @helper
 def is_beside(indptr, indices, labels, u, part, without):
     """Whether a neighbour of `u` other than `without` lies in `part`."""
+    found = False
     for e in range(indptr[u], indptr[u + 1]):
-        if labels[indices[e]] == part and indices[e] != without:
-            return True
-    return False
+        found |= labels[indices[e]] == part and indices[e] != without
+    return found
 
 
 @helper
@@ -63,8 +63,9 @@ def relink(head, after, before, u, a, b):
 
 
 @helper
-def find_relay(csr, limits, terms, fixed, board, scratch, head, after, place, came, handed, price, ring, start, gives,
-               stamp, most):  # fmt: skip
+def find_relay(
+    csr, limits, terms, fixed, board, scratch, head, after, place, came, handed, price, ring, start, gives, stamp, most
+):  # fmt: skip
     """
     Look for the shortest relay that lessens the violation of part `start`, and of these for about the cheapest.
 

@@ -1,4 +1,4 @@
-"""Relays: carry load from grids with too much to grids with room, from neighbour to neighbour along the shortest way."""
+"""Relays: carry load from grids with too much to grids with room, from neighbour to neighbour, the shortest way."""
 
 from __future__ import annotations
 
