@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -38,6 +40,13 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 settings.register_profile("gridopt", derandomize=True, deadline=None, database=None)
 settings.load_profile("gridopt")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the kernels before there are workers, in two processes: each worker would compile all of them."""
+    if hasattr(session.config, "workerinput") or not getattr(session.config.option, "numprocesses", None):
+        return
+    subprocess.run([sys.executable, "-c", "import gridopt; gridopt.compile(processes=2)"], cwd=ROOT, check=True)
 
 
 @pytest.fixture(scope="session")

@@ -135,6 +135,7 @@ def _search_and_write(
     from gridopt.cli._show import ProgressLine, show_files, show_result
     from gridopt.model import Status
     from gridopt.solvers.solve import solve
+    from gridopt.solvers.warm import compile
 
     out, picture = targets
     line = ProgressLine()
@@ -145,6 +146,7 @@ def _search_and_write(
             return interrupt.asked
 
         try:
+            compile(processes=2)
             result = solve(problem, on_progress=on_progress, **budget)
         finally:
             line.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -13,11 +15,16 @@ logger = logging.getLogger(__name__)
 _done: list[float] = []
 
 
-def compile() -> float:
+def compile(processes: int = 1) -> float:
     """
-    Load all kernels of the search; the first time on a machine this compiles them, which takes some seconds.
+    Load all kernels of the search; the first time on a machine this compiles them, which takes most of a minute.
 
     `solve` does this by itself, before its clock starts. Later calls return at once.
+
+    Parameters
+    ----------
+    processes : int
+        With 2, what is not cached yet is compiled in two processes, which takes about half the time.
 
     Returns
     -------
@@ -33,32 +40,60 @@ def compile() -> float:
     began = time.perf_counter()
     if not _done:
         from gridopt._kernels.compiling import when_compiling
-        from gridopt.solvers import bounds
-        from gridopt.solvers.budget import Budget
-        from gridopt.solvers.decompose.coarsen import Coarsening
-        from gridopt.solvers.pieces import Effort, solve_piece
 
         told: list[str] = []
+        beside: list[subprocess.Popen[bytes]] = []
 
         def tell() -> None:
             told.append("compiling the kernels, which this machine has not cached yet: some seconds")
             logger.info(told[0])
+            if processes > 1:
+                beside.append(_fill_cache(1))
 
         with when_compiling(tell):
-            for fixed in (False, True):
-                solve_piece(
-                    _tiny(fixed), Budget(steps=50), seed=0, start=np.array([0, 1, -1, 1], np.int32) if fixed else None
-                )
-            solve_piece(_tiny(False), Budget(steps=50), seed=0, effort=Effort(small=0))  # the way large pieces go
-            Coarsening()(_tiny(False), 0)
-            _redivide()
-            _relay()
-            bounds.warm()
-            _list_sets()
+            HALVES[0]()
+            for process in beside:
+                process.wait()
+            HALVES[1]()
         _done.append(time.perf_counter() - began)
         if told:
             logger.info("kernels are ready after %.1f s, now cached", _done[0])
     return time.perf_counter() - began
+
+
+def _fill_cache(half: int) -> subprocess.Popen[bytes]:
+    """Compile a half of the kernels into the cache, in another process; where that fails nothing is lost but time."""
+    code = f"import sys; sys.path[:] = {sys.path!r}; from gridopt.solvers.warm import HALVES; HALVES[{half}]()"
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def _search() -> None:
+    """Load the kernels of every search."""
+    from gridopt.solvers.budget import Budget
+    from gridopt.solvers.pieces import Effort, solve_piece
+
+    for fixed in (False, True):
+        start = np.array([0, 1, -1, 1], np.int32) if fixed else None
+        solve_piece(_tiny(fixed), Budget(steps=50), seed=0, start=start)
+    solve_piece(_tiny(False), Budget(steps=50), seed=0, effort=Effort(small=0))  # the way large pieces go
+
+
+def _rest() -> None:
+    """Load what only some problems need, and what is done once."""
+    from gridopt.solvers import bounds
+    from gridopt.solvers.decompose.coarsen import Coarsening
+
+    _list_sets()
+    _redivide()
+    _relay()
+    Coarsening()(_tiny(False), 0)
+    bounds.warm()
+
+
+HALVES = _search, _rest
+"""About equally long to compile."""
 
 
 def _tiny(fixed: bool):

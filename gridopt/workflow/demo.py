@@ -100,12 +100,14 @@ def run(
     from gridopt.io.plan_file import read_plan
     from gridopt.rules.verify import verify
     from gridopt.solvers.solve import solve
+    from gridopt.solvers.warm import compile
     from gridopt.workflow.plan_files import save_plan
 
     with _folder(out) as folder:
         case = geodanet() if city is None else generated(city, seed)
         steps = max(LEAST_STEPS, STEPS_PER_BLOCK * len(case.blocks))
         budget: dict[str, Any] = {"steps": steps} if seconds is None else {"seconds": seconds}
+        compile(processes=2)
         result = solve(case.problem, seed=seed, on_progress=on_progress, **budget)
         plan = result.require_plan()
         files = save_plan(folder / PLAN, result, case.blocks, findings=(*case.findings, MARK))
