@@ -290,7 +290,7 @@ def _grids(old: Plan, new: Plan, rows: NDArray[np.int32]) -> pd.DataFrame:
     names = [*old.grid_ids.tolist(), *(j for j in new.grid_ids.tolist() if j not in set(old.grid_ids.tolist()))]
     sides = []
     for plan in (old, new):
-        off = np.where(plan.problem.target > 0, deviations(plan), np.nan)
+        off = deviations(plan)
         columns: dict[str, Any] = {"n_units": plan.sizes}
         for a, name in enumerate(plan.problem.attributes):
             columns[f"load_{name}"] = plan.problem.in_user_units(plan.loads[:, a], a)

@@ -30,6 +30,8 @@ def imbalance(plan: Plan) -> float | None:
     """
     Largest ``abs(load / target - 1)`` over attributes and grids that are not exempt; None where all are.
 
+    Targets of 0, as those of an attribute that is 0 everywhere, say nothing of balance and are left out.
+
     Examples
     --------
     >>> import gridopt as go
@@ -41,7 +43,9 @@ def imbalance(plan: Plan) -> float | None:
     rows = ~problem.nesting.exempt
     if not rows.any():
         return None
-    return float(np.abs(plan.loads[rows] / np.maximum(problem.target[rows], 1e-300) - 1).max())
+    loads, target = plan.loads[rows], problem.target[rows]
+    wanted = target > 0
+    return float(np.abs(loads[wanted] / target[wanted] - 1).max(initial=0.0))
 
 
 def least_imbalance(problem: Problem, thorough: bool = True, seconds: float | None = None) -> float:

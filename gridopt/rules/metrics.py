@@ -70,7 +70,7 @@ def gini(loads: NDArray[np.int64]) -> float:
 
 def deviations(plan: Plan) -> NDArray[np.float64]:
     """
-    ``load / target - 1`` of each grid and attribute, shape (k, a); NaN for exempt grids, which have no target.
+    ``load / target - 1`` of each grid and attribute, shape (k, a); NaN for exempt grids and where the target is 0.
 
     Examples
     --------
@@ -79,7 +79,8 @@ def deviations(plan: Plan) -> NDArray[np.float64]:
     >>> deviations(go.Plan(go.build_problem(graph, workload=[1, 1, 2], n_grids=2), [0, 0, 1])).tolist()
     [[0.0], [0.0]]
     """
-    share = plan.loads / np.maximum(plan.problem.target, 1e-300) - 1
+    target = plan.problem.target
+    share = plan.loads / np.where(target > 0, target, np.nan) - 1
     share[plan.problem.nesting.exempt] = np.nan
     return share
 

@@ -243,3 +243,15 @@ def test_what_is_left_of_a_budget_goes_to_another_search_while_limits_are_broken
     assert len(searched) >= 2
     assert not go.verify(problem, result.plan)
     assert [row.step for row in result.trace] == sorted(row.step for row in result.trace)
+
+
+def test_an_attribute_that_a_community_has_nothing_of_says_nothing_of_balance():
+    """Its target there is 0: no share can be off by it, and nothing is divided by it."""
+    paths = go.Graph.from_edges(4, [(0, 1), (2, 3)])
+    workload = {"homes": [1, 1, 2, 2], "shops": [1, 1, 0, 0]}
+    problem = go.build_problem(paths, workload=workload, n_grids=2, parent=["a", "a", "b", "b"])
+    result = solve(problem, steps=1_000)
+    assert result.imbalance == 0.0
+    table = go.summary(result.plan)
+    assert table["deviation_homes"].tolist() == [0.0, 0.0]
+    assert table["deviation_shops"].isna().tolist() == [False, True]
