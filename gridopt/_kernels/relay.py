@@ -7,7 +7,7 @@ import numpy as np
 from gridopt._kernels.jit import helper, kernel
 from gridopt._kernels.moves import MILLION, apart_gain, local_gain, part_violation, shift, stays_connected
 
-__all__ = ["relay"]
+__all__ = ["list_members", "relay"]
 
 FAR = 2**62
 
@@ -35,10 +35,16 @@ def is_beside(indptr, indices, labels, u, part, without):
     return found
 
 
-@helper
-def list_members(labels, head, after, before):
-    """Link the nodes of each part, in ascending order: `head` of each part, `after` and `before` each node, or -1."""
-    head[:] = -1
+@kernel
+def list_members(labels, links, parts):
+    """
+    Link the nodes of each part, in ascending order, and empty the scratch of `relay`.
+
+    Writes `links` int32 (2, n), the nodes after and before each node in its part, or -1, and `parts` int64 (6, k), in
+    its first row the first node of each part.
+    """
+    after, before, head = links[0], links[1], parts[0]
+    parts[:] = -1
     for u in range(labels.shape[0] - 1, -1, -1):
         p = labels[u]
         after[u], before[u] = head[p], -1
@@ -135,7 +141,7 @@ def find_relay(
 @kernel
 def relay(csr, limits, terms, fixed, board, scratch, broken, links, parts, stamp, most, in_all):
     """
-    Lessen the violation of broken parts by relays, until none of them has one.
+    Lessen the violation of broken parts by relays, each part as often as there is one.
 
     Parameters
     ----------
@@ -146,9 +152,9 @@ def relay(csr, limits, terms, fixed, board, scratch, broken, links, parts, stamp
         Written in place.
     scratch : Scratch
     broken : int64 (b,)
-        Parts outside their limits.
-    links : int32 (2, n), parts : int64 (6, k)
-        Scratch.
+        Parts to look at; those within their limits are passed over.
+    links, parts : int32 (2, n), int64 (6, k)
+        As `list_members` writes them; kept up to date.
     stamp : int
         Marks in ``scratch.seen`` are no greater.
     most, in_all : int
@@ -161,34 +167,29 @@ def relay(csr, limits, terms, fixed, board, scratch, broken, links, parts, stamp
     """
     after, before = links[0], links[1]
     head, place, came, handed, price, ring = parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]
-    list_members(board.labels, head, after, before)
-    place[:] = -1
-    made, looked, going = 0, 0, True
-    while going:
-        going = False
-        for start in broken:
-            for gives in (True, False):
-                tried = True
-                while tried and looked < in_all and part_violation(
-                    limits.lo, limits.hi, limits.target, board.loads, start
-                ) > 0:  # fmt: skip
-                    last, link, node, count, stamp, moves = find_relay(
-                        csr, limits, terms, fixed, board, scratch, head, after, place, came, handed, price, ring, start,
-                        gives, stamp, min(most, in_all - looked),
+    made, looked = 0, 0
+    for start in broken:
+        for gives in (True, False):
+            going = True
+            while going and looked < in_all and part_violation(
+                limits.lo, limits.hi, limits.target, board.loads, start
+            ) > 0:  # fmt: skip
+                last, link, node, count, stamp, moves = find_relay(
+                    csr, limits, terms, fixed, board, scratch, head, after, place, came, handed, price, ring, start,
+                    gives, stamp, min(most, in_all - looked),
+                )  # fmt: skip
+                looked += moves
+                for i in range(count):
+                    place[ring[i]] = -1
+                going = last >= 0
+                made += going
+                while link >= 0:
+                    a, b = (link, last) if gives else (last, link)
+                    shift(
+                        limits.workload, terms.prices, terms.inertia, board.labels, board.loads, board.sizes,
+                        board.moments, node, a, b,
                     )  # fmt: skip
-                    looked += moves
-                    for i in range(count):
-                        place[ring[i]] = -1
-                    tried = last >= 0
-                    while link >= 0 and tried:
-                        a, b = (link, last) if gives else (last, link)
-                        shift(
-                            limits.workload, terms.prices, terms.inertia, board.labels, board.loads, board.sizes,
-                            board.moments, node, a, b,
-                        )  # fmt: skip
-                        relink(head, after, before, node, a, b)
-                        last, node = link, handed[link]
-                        link = came[link]
-                    made += tried
-                    going |= tried
+                    relink(head, after, before, node, a, b)
+                    last, node = link, handed[link]
+                    link = came[link]
     return made, stamp, looked

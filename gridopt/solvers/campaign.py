@@ -30,7 +30,7 @@ BROKEN_EFFORT, MOST_BROKEN = 2.0, 20
 STEPS_OF_EFFORT, LEAST_EFFORT = 300_000, 0.01
 """Nor may these regions together take more than a deterministic second for so many steps of the budget; regions that
 would get less than the second number are not handed over."""
-SECONDS_AFTER_STOP = 1.5
+SECONDS_AFTER_STOP = 0.4
 """Seconds a stopped search may still take to bring its plan within limits."""
 RETRIES, MOST_RETRIES, LEAST_SEARCH_SECONDS, MOST_POLISHED = 3, 100, 0.01, 500
 """Searches again of a region that breaks its limits among which what is left is shared, and how many there are at most

@@ -39,6 +39,8 @@ SIDE_BY_SIDE = 512
 """Surroundings of parts searched side by side at most."""
 NEVER = 1.001
 """Limits that keep a price to the end: what is broken then is mended at less cost by excursions."""
+NARROW = 1.5
+"""So many times as many steps are enough where limits are narrow."""
 LENIENT = 0.45
 """Share of the first excursions where limits are narrow in which violation has a price only."""
 SECONDS_PER_NODE = 1.5e-6
@@ -365,7 +367,7 @@ def _anneal(run: _Run, annealing: Annealing, seed: int) -> bool:
         share = min(share, 1.0 - min(MOST_FOR_MENDING, SECONDS_FOR_MENDING / clock.budget.seconds))
     budget = clock.left(share)
     if effort.excursions.pays(run.piece):
-        most = effort.enough * run.piece.n_nodes
+        most = int(effort.enough * run.piece.n_nodes * (NARROW if annealing.lean else 1))
         budget = replace(budget, steps=most if budget.steps is None else min(most, budget.steps))
         if annealing.lean:
             annealing = replace(annealing, hard_from=NEVER)

@@ -13,6 +13,9 @@ from gridopt.solvers.table import Table
 
 __all__ = ["Relays"]
 
+SLICE = 16
+"""Parts looked at between two looks at the clock."""
+
 
 @dataclass(frozen=True)
 class Relays:
@@ -34,20 +37,31 @@ class Relays:
     per_node: int = 50
 
     def __call__(self, table: Table, clock: Clock, best: Best) -> bool:
-        """Mend the plan on `table` as far as relays go; return whether any was made."""
-        from gridopt._kernels.relay import relay
+        """Mend the plan on `table` as far as relays go and the clock allows; return whether any was made."""
+        from gridopt._kernels.relay import list_members, relay
 
         n, k = len(table.board.labels), len(table.limits.lo)
-        broken = broken_parts(table)
+        links, parts, broken = np.empty((2, n), np.int32), np.empty((6, k), np.int64), broken_parts(table)
         if not len(broken) or k < 2:
             return False
-        left = clock.steps_left()
-        in_all = self.per_node * n if left is None else min(left, self.per_node * n)
-        made, table.stamp, looked = relay(
-            table.csr, table.limits, table.terms, table.fixed, table.board, table.scratch, broken,
-            np.empty((2, n), np.int32), np.empty((6, k), np.int64), table.stamp, self.most, in_all,
-        )  # fmt: skip
-        clock.tick(max(1, int(looked)))
-        if made:
+        list_members(table.board.labels, links, parts)
+        relays, left = 0, self.per_node * n
+        if (steps := clock.steps_left()) is not None:
+            left = min(left, steps)
+        at, made = 0, 0
+        while left > 0 and clock.seconds_left() > 0:
+            now = broken[at : at + SLICE]
+            found, table.stamp, looked = relay(
+                table.csr, table.limits, table.terms, table.fixed, table.board, table.scratch, now, links, parts,
+                table.stamp, self.most, left,
+            )  # fmt: skip
+            left -= max(1, int(looked))
+            clock.tick(int(looked))
+            relays, made, at = relays + found, made + found, at + SLICE
+            if at >= len(broken):
+                if not made:
+                    break
+                broken, at, made = broken_parts(table), 0, 0
+        if relays:
             best.offer(table.board.labels, *table.price(), clock)
-        return bool(made)
+        return bool(relays)

@@ -287,14 +287,23 @@ def test_nothing_claims_less_than_the_best_of_all_plans_and_restarts_find_it_or_
 def _optimum(piece):
     """Least (violation, cost) of all contiguous plans that leave fixed nodes where they are; None: there is none."""
     found = None
-    for labels in itertools.product(range(piece.n_parts), repeat=piece.n_nodes):
-        if any(f not in (-1, p) for f, p in zip(piece.fixed.tolist(), labels)) or len(set(labels)) < piece.n_parts:
-            continue
-        if not naive.is_contiguous(piece, labels):
+    choices = [range(piece.n_parts) if f < 0 else [f] for f in piece.fixed.tolist()]
+    joined = {members for size in range(1, piece.n_nodes + 1) for members in _connected_sets(piece, size)}
+    for labels in itertools.product(*choices):
+        parts = [tuple(u for u, own in enumerate(labels) if own == p) for p in range(piece.n_parts)]
+        if not joined.issuperset(parts):
             continue
         price = naive.violation(piece, labels), naive.cost(piece, labels)
         found = price if found is None else min(found, price)
     return found
+
+
+def _connected_sets(piece, size):
+    """Sets of so many nodes that are one piece."""
+    for members in itertools.combinations(range(piece.n_nodes), size):
+        inside = [int(u in members) for u in range(piece.n_nodes)]
+        if sum(nodes[0] in members for nodes in naive.pieces_of(piece, inside)) == 1:
+            yield members
 
 
 @pytest.mark.parametrize("name", SEARCHES)
