@@ -111,8 +111,7 @@ def sets_within(problem: go.Problem, lo: int, hi: int, own: int, others: int) ->
 
 def optimum(problem: go.Problem, cost: int, seconds: float = 60.0) -> int | None:
     """
-    Least cost of a plan that costs no more than `cost`, proved with HiGHS; None where there are too many sets or it takes
-    too long.
+    Least cost of a plan that costs no more than `cost`, proved with HiGHS; None where that takes too long.
 
     It chooses among all sets of units that a grid may have: each unit lies in one, and of each kind of grid, its limits
     and the units fixed to it, there are as many as the problem has. Sets whose reduced cost in the linear program is

@@ -135,12 +135,12 @@ def test_communities_run_in_their_tiny_mode() -> None:
 
 
 def test_redivision_runs_in_its_tiny_mode() -> None:
-    """Exact ways agree on pairs, and no way makes a set worse."""
+    """Exact ways agree on pairs, and no way makes a set worse. Pairs of more than 64 nodes are not proved."""
     rows = list(csv.DictReader(run_module("benchmarks.redivision", "--tiny").splitlines()))
     assert [row["parts"] for row in rows] == ["2"] * 5 + ["3"] * 5
     assert all(float(row["gain_percent"]) >= 0 for row in rows)
     exact, model = rows[1], rows[2]
-    assert exact["proved"] == exact["sets"] == "3"
+    assert 2 <= int(exact["proved"]) <= int(model["proved"]) == int(exact["sets"]) == 3
     assert float(model["gain_percent"]) <= float(exact["gain_percent"])
 
 

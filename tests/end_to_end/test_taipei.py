@@ -94,7 +94,7 @@ def test_grids_of_1000_households_inside_every_district(blocks, graph):
         parent=blocks["TOWN_ID"],
         missing="zero",
     )
-    result = go.solve(problem, seconds=20, seed=7, workers=2)
+    result = go.solve(problem, seconds=8, seed=7, workers=2)
     plan = result.require_plan()
     took = time.perf_counter() - start
     assert took < 60, f"{took:.1f} s"
