@@ -10,6 +10,8 @@ from gridopt._kernels.moves import MILLION, apart_gain, local_gain, part_violati
 __all__ = ["list_members", "relay"]
 
 FAR = 2**62
+FEW_EDGES = 16
+"""A move of a node with more edges counts as so many times as many looks."""
 
 
 @helper
@@ -92,18 +94,18 @@ def find_relay(
     while begin < end and last < 0 and looked < most:
         tail, cheapest = end, FAR
         for i in range(begin, end):
-            if looked >= most:
-                break
             g = np.int64(ring[i])
             w, broken, u = handed[g], part_violation(lo, hi, target, loads, g), np.int64(head[g])
             while u >= 0:
                 for e in range(indptr[u], indptr[u + 1]):
                     v = np.int64(indices[e])
                     q = np.int64(labels[v])
+                    if looked >= most:
+                        break
                     if q == g or u == w or 0 <= place[q] < end:
                         continue
-                    looked += 1
                     x, a, b = (u, g, q) if gives else (v, q, g)
+                    looked += 1 + (indptr[x + 1] - indptr[x]) // FEW_EDGES
                     if fixed[x] >= 0 or sizes[a] == 1:
                         continue
                     less = exchanged(lo, hi, target, loads, workload, g, w if gives else x, x if gives else w)
@@ -141,7 +143,7 @@ def find_relay(
 @kernel
 def relay(csr, limits, terms, fixed, board, scratch, broken, links, parts, stamp, most, in_all):
     """
-    Lessen the violation of broken parts by relays, each part as often as there is one.
+    Lessen the violation of broken parts by relays, each part as often as there is one, until the looks are used up.
 
     Parameters
     ----------
@@ -158,17 +160,20 @@ def relay(csr, limits, terms, fixed, board, scratch, broken, links, parts, stamp
     stamp : int
         Marks in ``scratch.seen`` are no greater.
     most, in_all : int
-        Moves to look at for one relay, and for all.
+        Moves to look at for one relay, and in all; more only to end the part at hand.
 
     Returns
     -------
-    (int, int, int)
-        Relays made, the last mark used, moves looked at.
+    (int, int, int, int)
+        Relays made, the last mark used, moves looked at, and parts of `broken` done with.
     """
     after, before = links[0], links[1]
     head, place, came, handed, price, ring = parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]
-    made, looked = 0, 0
+    made, looked, done = 0, 0, 0
     for start in broken:
+        if looked >= in_all:
+            break
+        done += 1
         for gives in (True, False):
             going = True
             while going and looked < in_all and part_violation(
@@ -192,4 +197,4 @@ def relay(csr, limits, terms, fixed, board, scratch, broken, links, parts, stamp
                     relink(head, after, before, node, a, b)
                     last, node = link, handed[link]
                     link = came[link]
-    return made, stamp, looked
+    return made, stamp, looked, done

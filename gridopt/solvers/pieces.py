@@ -239,12 +239,12 @@ class _Run:
 
 
 def _end(run: _Run, budget: Budget, first: tuple[int, int]) -> Outcome:
-    """Outcome of a search; what still breaks limits is mended by relays, which take next to no time."""
+    """Outcome of a search; what still breaks limits is mended by relays with what was kept of the budget for them."""
     best, clock = run.best, run.clock
     if best.violation:
         clock.budget = budget
         run.table.put(best.labels)
-        Relays()(run.table, clock, best)
+        Relays()(run.table, clock, best, run.stop)
     return Outcome(best.labels, best.violation, best.cost, best.trace, clock.steps, first)
 
 
@@ -335,7 +335,7 @@ def _mend(run: _Run, seed: int) -> None:
     def search(clock: Clock, best: Best) -> None:
         table.put(Levelling(light=0.9)(piece, best.labels, seed))
         begun = Best(np.array(table.board.labels), *table.price())
-        Relays()(table, clock, begun)
+        Relays()(table, clock, begun, stop)
         for turn in range(MENDING_TURNS):
             if not begun.violation or clock.expired() or stop():
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,8 @@ from gridopt.solvers.table import Table
 
 __all__ = ["Relays"]
 
-SLICE = 16
-"""Parts looked at between two looks at the clock."""
+LOOKS_AT_ONCE = 100_000
+"""Moves looked at between two looks at the clock: some milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,18 @@ class Relays:
     most : int
         Moves to look at for one relay.
     per_node : int
-        Moves to look at in all, for each node, where the budget is not in steps.
+        Moves to look at in all, for each node, if the budget has as many steps left.
     """
 
-    most: int = 200_000
+    most: int = 100_000
     per_node: int = 50
 
-    def __call__(self, table: Table, clock: Clock, best: Best) -> bool:
-        """Mend the plan on `table` as far as relays go and the clock allows; return whether any was made."""
+    def __call__(self, table: Table, clock: Clock, best: Best, watch: Callable[[], bool] | None = None) -> bool:
+        """
+        Mend the plan on `table` as far as relays go, and the clock or `watch` allow; return whether any was made.
+
+        The first few milliseconds are taken even where the time is over: a sound plan is worth them.
+        """
         from gridopt._kernels.relay import list_members, relay
 
         n, k = len(table.board.labels), len(table.limits.lo)
@@ -48,16 +53,15 @@ class Relays:
         relays, left = 0, self.per_node * n
         if (steps := clock.steps_left()) is not None:
             left = min(left, steps)
-        at, made = 0, 0
-        while left > 0 and clock.seconds_left() > 0:
-            now = broken[at : at + SLICE]
-            found, table.stamp, looked = relay(
-                table.csr, table.limits, table.terms, table.fixed, table.board, table.scratch, now, links, parts,
-                table.stamp, self.most, left,
+        all_looks, at, made = left, 0, 0
+        while left > 0 and (left == all_looks or clock.seconds_left() > 0) and not (watch is not None and watch()):
+            found, table.stamp, looked, done = relay(
+                table.csr, table.limits, table.terms, table.fixed, table.board, table.scratch, broken[at:], links,
+                parts, table.stamp, self.most, min(left, LOOKS_AT_ONCE),
             )  # fmt: skip
             left -= max(1, int(looked))
             clock.tick(int(looked))
-            relays, made, at = relays + found, made + found, at + SLICE
+            relays, made, at = relays + found, made + found, at + done
             if at >= len(broken):
                 if not made:
                     break

@@ -7,8 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+import gridopt as go
 from gridopt.solvers.budget import Budget
 from gridopt.solvers.construct.bisection import Bisection
+from gridopt.solvers.decompose.regions import decompose
+from gridopt.solvers.refine import relays
 from gridopt.solvers.refine.annealing import Best
 from gridopt.solvers.refine.relays import Relays
 from gridopt.solvers.table import Table
@@ -16,11 +19,18 @@ from tests import naive
 from tests.unit.solvers.test_levelling import lattice_piece
 
 
-def relayed(piece, labels):
-    """Labels, violation and cost after the relays, and how many moves were looked at."""
-    table, clock = Table(piece, labels), Budget().start()
+def relayed(piece, labels, budget=None, watch=None):
+    """
+    The plan after the relays, with its violation and cost, and how many moves were looked at.
+
+    What is on the table is judged, not the best plan of the search, which never is worse than the first.
+    """
+    table, clock = Table(piece, labels), (budget or Budget()).start()
     best = Best(labels.copy(), *table.price())
-    Relays()(table, clock, best)
+    made = Relays()(table, clock, best, watch)
+    assert made == (best.labels != labels).any() == (table.board.labels != labels).any()
+    assert table.board.labels.tolist() == best.labels.tolist()
+    assert (best.violation, best.cost) == table.price()
     return best, clock.steps
 
 
@@ -64,6 +74,7 @@ def test_no_single_move_is_left_that_lessens_what_a_part_misses_and_harms_no_oth
         mended += after < before
         broken += after > 0
         now = misses(piece, best.labels)
+        assert all(a <= b for a, b in zip(now, misses(piece, labels)))
         for moved in single_moves(piece, best.labels):
             then = misses(piece, moved)
             if all(a <= b for a, b in zip(then, now)) and not terms.get("apart"):
@@ -105,3 +116,28 @@ def test_held_units_stay_and_a_relay_goes_round_them():
     found = relayed(dataclasses.replace(piece, **ring, fixed=fixed), labels)[0]
     assert found.violation == 0
     assert found.labels.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def test_relays_end_with_the_budget_and_when_told(monkeypatch):
+    """Every part is broken and nothing can be mended: the limits are those of other loads. One look is always taken."""
+    piece = lattice_piece(30, 30, 30)
+    far = np.full((30, 1), 1000, dtype=np.int64)
+    hopeless = dataclasses.replace(piece, lo=far, hi=far, target=far)
+    labels = Bisection()(piece, 1)
+    monkeypatch.setattr(relays, "LOOKS_AT_ONCE", 100)
+    assert relayed(hopeless, labels)[1] > 1_000
+    assert 0 < relayed(hopeless, labels, Budget(seconds=0.0))[1] <= 110
+    assert relayed(hopeless, labels, watch=lambda: True)[1] == 0
+    assert 0 < relayed(hopeless, labels, Budget(steps=100))[1] <= 110
+
+
+def test_a_node_with_many_edges_counts_as_many_looks():
+    """A hub beside all others: a look at its moves costs as much as its edges."""
+    n = 4_000
+    graph = go.Graph.from_edges(n, [(i, i + 1) for i in range(n - 1)] + [(0, i) for i in range(2, n)])
+    problem = go.build_problem(graph, workload=np.ones(n), n_grids=4, tolerance=0)
+    piece = decompose(problem).piece(0)
+    labels = np.repeat(np.arange(4), [n // 4 + 1, n // 4 - 1, n // 4, n // 4]).astype(np.int32)
+    best, looked = relayed(piece, labels, Budget(steps=100_000))
+    assert best.violation in (0, naive.violation(piece, labels))
+    assert looked <= 100_000 + n
