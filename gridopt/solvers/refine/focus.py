@@ -16,6 +16,9 @@ from gridopt.solvers.table import Table
 
 __all__ = ["Focus", "broken_parts", "neighbourhoods"]
 
+STEPS_PER_SECOND = 3e5
+"""Steps with chains a slow core makes: no round is longer than what is left at that speed."""
+
 
 @dataclass(frozen=True)
 class Focus:
@@ -109,6 +112,8 @@ class Focus:
             left = clock.steps_left()
             if left is not None:
                 steps = np.minimum(steps, max(1, left // len(sets)))
+            if clock.budget.seconds is not None:
+                steps = np.minimum(steps, max(50, int(STEPS_PER_SECOND * clock.seconds_left() / len(sets))))
             pace = annealing.pace(r / self.rounds, scale)
 
             def run(g: int, r: int = r, steps: Any = steps, sizes: Any = sizes, pace: Any = pace) -> None:
