@@ -51,9 +51,13 @@ def compile(processes: int = 1) -> float:
                 beside.append(_fill_cache(1))
 
         with when_compiling(tell):
-            HALVES[0]()
-            for process in beside:
-                process.wait()
+            try:
+                HALVES[0]()
+                for process in beside:
+                    process.wait()
+            finally:
+                for process in beside:
+                    process.terminate()
             HALVES[1]()
         _done.append(time.perf_counter() - began)
         if told:
@@ -82,9 +86,11 @@ def _search() -> None:
 
 def _rest() -> None:
     """Load what only some problems need, and what is done once."""
+    from gridopt.rules.necks import load_kernels
     from gridopt.solvers import bounds
     from gridopt.solvers.decompose.coarsen import Coarsening
 
+    load_kernels()
     _list_sets()
     _redivide()
     _relay()
