@@ -70,7 +70,8 @@ class Result:
     reason : str
         One sentence for people.
     plan : Plan or None
-        The best plan, None for ``NO_PLAN``; for ``INFEASIBLE`` only where several regions are searched and some of them
+        The best plan, None for ``NO_PLAN``. Its grids are the rows of ``plan.problem``, which may be in another order
+        than those of the problem given. For ``INFEASIBLE`` only where several regions are searched and some of them
         have a sound plan.
     cost : int or None
         Objective of the plan.
