@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import subprocess
 import sys
@@ -47,8 +48,9 @@ def compile(processes: int = 1) -> float:
         def tell() -> None:
             told.append("compiling the kernels, which this machine has not cached yet: some seconds")
             logger.info(told[0])
-            if processes > 1:
-                beside.append(_fill_cache(1))
+            if processes > 1 and sys.executable:
+                with contextlib.suppress(OSError):  # no other process can be had here
+                    beside.append(_fill_cache(1))
 
         with when_compiling(tell):
             try:

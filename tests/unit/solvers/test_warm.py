@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import gridopt as go
 
 SCRIPT = """
@@ -28,3 +30,17 @@ def test_only_compiling_is_told():
     go.compile()  # they are cached now
     assert run() == ""
     assert run("compile").count("compiling the kernels") == 1
+
+
+ALONE = """
+import sys, gridopt
+from gridopt.solvers import warm
+warm.HALVES = (lambda: __import__("numba").njit(lambda x: x + 1)(1), lambda: None)  # something is compiled
+sys.executable = {executable!r}
+assert gridopt.compile(processes=2) > 0
+"""
+
+
+@pytest.mark.parametrize("executable", [None, "", "/nowhere/python"])
+def test_where_no_other_process_can_be_had_one_does(executable):
+    subprocess.run([sys.executable, "-c", ALONE.format(executable=executable)], check=True)
