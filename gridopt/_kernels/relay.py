@@ -141,7 +141,7 @@ def find_relay(
 
 
 @kernel
-def relay(csr, limits, terms, fixed, board, scratch, broken, links, parts, stamp, most, in_all):
+def relay(csr, limits, terms, fixed, board, scratch, broken, links, parts, stamp, most, at_once, in_all):
     """
     Lessen the violation of broken parts by relays, each part as often as there is one, until the looks are used up.
 
@@ -159,8 +159,8 @@ def relay(csr, limits, terms, fixed, board, scratch, broken, links, parts, stamp
         As `list_members` writes them; kept up to date.
     stamp : int
         Marks in ``scratch.seen`` are no greater.
-    most, in_all : int
-        Moves to look at for one relay, and in all; more only to end the part at hand.
+    most, at_once, in_all : int
+        Moves to look at for one relay, after which no further part is begun, and in all.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def relay(csr, limits, terms, fixed, board, scratch, broken, links, parts, stamp
     head, place, came, handed, price, ring = parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]
     made, looked, done = 0, 0, 0
     for start in broken:
-        if looked >= in_all:
+        if looked >= min(at_once, in_all):
             break
         done += 1
         for gives in (True, False):

@@ -57,7 +57,7 @@ class Relays:
         while left > 0 and (left == all_looks or clock.seconds_left() > 0) and not (watch is not None and watch()):
             found, table.stamp, looked, done = relay(
                 table.csr, table.limits, table.terms, table.fixed, table.board, table.scratch, broken[at:], links,
-                parts, table.stamp, self.most, min(left, LOOKS_AT_ONCE),
+                parts, table.stamp, self.most, LOOKS_AT_ONCE, left,
             )  # fmt: skip
             left -= max(1, int(looked))
             clock.tick(int(looked))
