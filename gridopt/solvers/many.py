@@ -52,14 +52,15 @@ def solve_many(
     on_progress: OnProgress | None = None,
 ) -> list[Result]:
     """
-    Solve many problems at once: some 500 a second and core where grids have about six units, tens where more.
+    Solve many problems at once: some 500 a second and core where grids have about six units, some ten where more.
 
     Parameters
     ----------
     problems : iterable of Problem
         From `build_problem`; of any kinds and sizes.
     seconds : float, optional
-        Wall time for all together. Default none: each search ends by itself.
+        Wall time for all together. Default none: each search ends by itself, which takes long where grids have eight
+        units or more: 300 problems of 40 units were solved within their limits in 2 s, and took 20 s without a limit.
     steps : int, optional
         Candidate moves to examine for all together, shared out by units. They reproduce, as in `solve`.
     seed, workers, effort, prove, on_progress

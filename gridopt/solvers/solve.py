@@ -76,7 +76,8 @@ def solve(
     workers : int, optional
         Threads; default one for each processor this process may use.
     effort : {"fast", "balanced", "thorough"}
-        How soon a search of a small territory ends by itself.
+        How soon a search ends by itself, whatever is left of the budget: after 2,000, 20,000 or 200,000 steps for each
+        unit. Where the budget is spent first, ``fast`` and ``balanced`` are alike.
     start : Plan, Series of grid ids by unit id, or array_like of int, optional
         Plan to begin with; mended where it is not contiguous.
     prove : bool
