@@ -41,7 +41,7 @@ NEVER = 1.001
 """Limits that keep a price to the end: what is broken then is mended at less cost by excursions."""
 NARROW = 1.5
 """So many times as many steps are enough where limits are narrow."""
-LENIENT = 0.45
+LENIENT = 0.6
 """Share of the first excursions where limits are narrow in which violation has a price only."""
 SECONDS_PER_NODE = 1.5e-6
 """What a round of annealing or mending takes beside its steps: none is begun where less time is left. So much, and
@@ -253,7 +253,7 @@ def _improve(run: _Run) -> None:
     effort, clock, best, cycle = run.effort, run.clock, run.best, 0
     wanders = effort.excursions.pays(run.piece)
     if wanders and best.violation and effort.annealing.lean and not clock.expired():
-        _wander(run, replace(effort.excursions, lenient=LENIENT), clock.left(0.8), run.seed)
+        _wander(run, replace(effort.excursions, lenient=LENIENT), clock.left(0.6), run.seed)
     while not clock.expired() and not run.stop():
         seed, cycle = run.seed + 7919 * cycle, cycle + 1
         if best.violation and wanders:
